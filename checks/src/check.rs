@@ -1,0 +1,104 @@
+//! The contract of a check.
+
+use crate::{
+    evidence::Unknown,
+    finding::Findings,
+    node::Node,
+    value::{Error, Value},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+
+/// What is known of a check without running it.
+///
+/// Its long documentation is not here: it is the doc comment of the check's parameter type, from where
+/// `explain`, the JSON Schema and the reference pages take it, so that it is written once.
+#[derive(Debug)]
+pub struct Meta {
+    /// Stable kebab-case id, the name that a policy uses.
+    pub id: &'static str,
+    /// One line: what it judges.
+    pub summary: &'static str,
+    /// The version of preflight that added it.
+    pub since: &'static str,
+    /// The name under which kubeadm reports the same, for `--ignore-preflight-errors`.
+    pub kubeadm: Option<&'static str>,
+}
+
+/// A check. Implement this; the registry needs only the erased [`DynCheck`], which every check gets for free.
+pub trait Check: Send + Sync + 'static {
+    /// What a policy may say under `with:`. Use `#[serde(deny_unknown_fields)]` and document every field.
+    type Params: DeserializeOwned + JsonSchema + Send + Sync + 'static;
+
+    /// What is known of it without running it.
+    const META: Meta;
+
+    /// What is wrong with parameters that have the right shape (an empty list, a contradiction).
+    ///
+    /// # Errors
+    /// A message that says what is wrong and what would be right.
+    fn validate(_params: &Self::Params) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Asks the node and says what it found: at least one finding (law 1).
+    ///
+    /// # Errors
+    /// When nothing at all could be determined: the runner makes that one undetermined finding.
+    fn run(params: &Self::Params, node: &Node, out: &mut Findings) -> Result<(), Unknown>;
+}
+
+/// The object-safe face of a [`Check`].
+pub trait DynCheck: Send + Sync {
+    /// What is known of it without running it.
+    fn meta(&self) -> &'static Meta;
+
+    /// The JSON Schema of its parameters; the description in it is the check's documentation.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+
+    /// Reads the parameters and binds them to the check.
+    ///
+    /// # Errors
+    /// Every problem of the parameters, each with its place.
+    fn bind(&self, with: &Value) -> Result<Box<dyn BoundCheck>, Vec<Error>>;
+}
+
+/// A check together with its parameters.
+pub trait BoundCheck: Send + Sync {
+    /// What is known of it without running it.
+    fn meta(&self) -> &'static Meta;
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// When nothing at all could be determined.
+    fn run(&self, node: &Node, out: &mut Findings) -> Result<(), Unknown>;
+}
+
+struct Bound<C: Check>(C::Params);
+
+impl<C: Check> BoundCheck for Bound<C> {
+    fn meta(&self) -> &'static Meta {
+        const { &C::META }
+    }
+
+    fn run(&self, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
+        C::run(&self.0, node, out)
+    }
+}
+
+impl<C: Check> DynCheck for C {
+    fn meta(&self) -> &'static Meta {
+        const { &C::META }
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<C::Params>()
+    }
+
+    fn bind(&self, with: &Value) -> Result<Box<dyn BoundCheck>, Vec<Error>> {
+        let params: C::Params = with.read_all()?;
+        C::validate(&params).map_err(|message| vec![Error { message, span: Some(with.span), help: None }])?;
+        Ok(Box::new(Bound::<C>(params)))
+    }
+}

@@ -1,0 +1,17 @@
+//! The built-in checks, one file each: documentation, parameters, logic, tests.
+
+mod cgroup_controllers;
+mod cgroup_hierarchy;
+mod filesystems;
+mod kernel_config;
+mod kernel_modules;
+mod kernel_version;
+mod namespaces;
+
+pub use cgroup_controllers::CgroupControllers;
+pub use cgroup_hierarchy::CgroupHierarchy;
+pub use filesystems::Filesystems;
+pub use kernel_config::KernelConfigCheck;
+pub use kernel_modules::KernelModules;
+pub use kernel_version::KernelVersion;
+pub use namespaces::Namespaces;

@@ -1,0 +1,99 @@
+//! The kernel command line.
+
+use super::Known;
+use crate::{
+    evidence::Evidence,
+    node::{Node, ReadError},
+};
+
+/// The parameters that the kernel was booted with, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cmdline {
+    words: Vec<String>,
+}
+
+impl Cmdline {
+    /// Parses /proc/cmdline. Words are separated by white space outside of double quotes, which the kernel
+    /// strips around a value (lib/cmdline.c, `next_arg`).
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut words = Vec::new();
+        let mut word = String::new();
+        let mut quoted = false;
+        for c in text.chars() {
+            match c {
+                '"' => quoted = !quoted,
+                c if c.is_whitespace() && !quoted => {
+                    if !word.is_empty() {
+                        words.push(std::mem::take(&mut word));
+                    }
+                }
+                c => word.push(c),
+            }
+        }
+        if !word.is_empty() {
+            words.push(word);
+        }
+        // What follows `--` belongs to init, not to the kernel (init/main.c).
+        if let Some(end) = words.iter().position(|w| w == "--") {
+            words.truncate(end);
+        }
+        Self { words }
+    }
+
+    /// The values of every `name=value`, in order. The kernel takes `-` and `_` in names as the same
+    /// (kernel/params.c, `parameq`).
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let fold = |s: &str| s.replace('-', "_");
+        self.words.iter().filter_map(move |w| {
+            let (key, value) = w.split_once('=')?;
+            (fold(key) == fold(name)).then_some(value)
+        })
+    }
+
+    /// The word `name=value` whose comma-separated value holds `item`, in the order of the line.
+    #[must_use]
+    pub fn word_listing(&self, name: &str, item: &str) -> Option<String> {
+        self.values(name).find(|v| v.split(',').any(|i| i == item)).map(|v| format!("{name}={v}"))
+    }
+}
+
+impl Node {
+    /// The command line that the kernel was booted with.
+    pub fn cmdline(&self) -> &Known<Cmdline> {
+        self.facts().cmdline.get_or_init(|| {
+            let read = self.read("/proc/cmdline");
+            read.text().map(|text| Cmdline::parse(&text)).map_err(ReadError::unknown)
+        })
+    }
+
+    /// The part of the command line that matters, as evidence. Never the whole line: it may hold secrets.
+    #[must_use]
+    pub fn cmdline_evidence(&self, word: &str) -> Evidence {
+        self.read("/proc/cmdline").quote(word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn words_quotes_and_the_end() {
+        let c = Cmdline::parse(
+            "ro quiet cgroup_disable=memory dyndbg=\"file a +p\" cgroup-disable=cpu,io\n -- cgroup_disable=pids",
+        );
+        assert_eq!(c.values("cgroup_disable").collect::<Vec<_>>(), ["memory", "cpu,io"]);
+        assert_eq!(c.values("dyndbg").collect::<Vec<_>>(), ["file a +p"]);
+        assert_eq!(c.word_listing("cgroup_disable", "io").as_deref(), Some("cgroup_disable=cpu,io"));
+        assert_eq!(c.word_listing("cgroup_disable", "pids"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in ".{0,200}") {
+            let _ = Cmdline::parse(&text).values("x").count();
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What kind of machine the node is.
+
+use crate::{evidence::Evidence, node::Node};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What kind of machine the node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The machine itself.
+    Bare,
+    /// A virtual machine.
+    Vm,
+    /// A container.
+    Container,
+    /// Windows Subsystem for Linux.
+    Wsl,
+    /// Could not be told.
+    Unknown,
+}
+
+impl Kind {
+    /// The word in the report.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Vm => "vm",
+            Self::Container => "container",
+            Self::Wsl => "wsl",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What kind of machine the node is, and by what that was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// The kind.
+    pub kind: Kind,
+    /// What told it.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Node {
+    /// What kind of machine this is.
+    pub fn environment(&self) -> &Environment {
+        self.facts().environment.get_or_init(|| Environment { kind: Kind::Unknown, evidence: Vec::new() })
+    }
+
+    /// The architecture, as uname names it: `x86_64`, `aarch64`.
+    pub fn architecture(&self) -> Option<String> {
+        self.machine().ok()
+    }
+}

@@ -1,0 +1,35 @@
+//! The nearest valid name for a mistyped one.
+
+/// The candidate nearest to `word`, if any is near enough to be meant.
+///
+/// Case, `-` and `_` do not count; a typo in three letters may be one edit away, in nine three.
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let fold = |s: &str| s.to_lowercase().replace('_', "-");
+    let word = fold(word);
+    candidates
+        .into_iter()
+        .map(|c| {
+            let folded = fold(c);
+            let longest = word.chars().count().max(folded.chars().count());
+            (strsim::damerau_levenshtein(&word, &folded), longest, c)
+        })
+        .filter(|(distance, longest, _)| *distance <= longest / 3 || (*distance == 1 && *longest > 1))
+        .min_by_key(|(distance, _, _)| *distance)
+        .map(|(_, _, c)| c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn finds_what_was_meant_and_nothing_else() {
+        let names = ["cgroup-controllers", "cgroup-hierarchy", "kernel-config", "swap"];
+        assert_eq!(nearest("cgroup-controler", names), Some("cgroup-controllers"));
+        assert_eq!(nearest("Kernel_Config", names), Some("kernel-config"));
+        assert_eq!(nearest("swpa", names), Some("swap"));
+        assert_eq!(nearest("banana", names), None);
+        assert_eq!(nearest("", names), None);
+    }
+}

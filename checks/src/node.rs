@@ -1,0 +1,206 @@
+//! A node: everything that a check may ask.
+//!
+//! [`Node`] reads under a root through one narrow [`Door`], remembers each file it read, and holds the
+//! [`facts`](crate::facts) that were parsed from them, each once and only when asked for. One node serves one
+//! thread; the runner makes a new one, behind the same door, when it had to leave a hung thread behind.
+
+mod door;
+mod filesystem;
+mod memory;
+mod watch;
+
+pub use door::{Door, FileKind, Filesystem as FilesystemType, ReadError, ReadErrorKind};
+pub use filesystem::Filesystem;
+pub use memory::Memory;
+pub use watch::Watch;
+
+use crate::{
+    evidence::{Evidence, Unknown},
+    facts::Facts,
+};
+use std::{borrow::Cow, cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+
+/// The size limit of an ordinary read, in bytes: far above any honest file of /proc, /sys and /etc that is
+/// read whole (a node with 100,000 mounts has a mountinfo of about 10 MB).
+pub const READ_LIMIT: usize = 16 << 20;
+
+/// Where the answers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The machine on which this program runs.
+    Live,
+    /// A tree under a directory: a mounted host, an unpacked image, captured files.
+    Root,
+}
+
+/// Everything that a check may ask.
+pub struct Node {
+    door: Arc<dyn Door>,
+    watch: Arc<Watch>,
+    reads: RefCell<HashMap<String, Rc<Read>>>,
+    facts: Facts,
+}
+
+impl Node {
+    /// A node behind `door`; `watch` knows what is being read at the moment, and what hung before.
+    #[must_use]
+    pub fn new(door: Arc<dyn Door>, watch: Arc<Watch>) -> Self {
+        Self { door, watch, reads: RefCell::default(), facts: Facts::default() }
+    }
+
+    /// A node made of files in memory, for tests.
+    #[must_use]
+    pub fn in_memory(memory: Memory) -> Self {
+        Self::new(Arc::new(memory), Arc::default())
+    }
+
+    /// Where the answers come from.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.door.origin()
+    }
+
+    /// The facts that were asked for so far.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Reads the file `path` (absolute, as the node sees it), at most [`READ_LIMIT`] bytes, once: a second call
+    /// gives what the first one saw.
+    pub fn read(&self, path: &str) -> Rc<Read> {
+        if let Some(read) = self.reads.borrow().get(path) {
+            return Rc::clone(read);
+        }
+        let read = Rc::new(Read { path: path.to_owned(), result: self.read_once(path, READ_LIMIT) });
+        self.reads.borrow_mut().insert(path.to_owned(), Rc::clone(&read));
+        read
+    }
+
+    /// Reads a file that is too large to keep; the caller keeps what it parsed.
+    ///
+    /// # Errors
+    /// As [`Door::read`]; longer than `limit` bytes is an error, not a cut.
+    pub fn read_once(&self, path: &str, limit: usize) -> Result<Vec<u8>, ReadError> {
+        let result = self.watch.during(path, || self.door.read(path, limit));
+        match &result {
+            Ok(bytes) => tracing::debug!(path, bytes = bytes.len(), "read"),
+            Err(e) => tracing::debug!(path, error = %e.kind, "not read"),
+        }
+        result
+    }
+
+    /// The names in the directory `path`, sorted.
+    ///
+    /// # Errors
+    /// As [`Door::list`].
+    pub fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        self.watch.during(path, || self.door.list(path))
+    }
+
+    /// What `path` is, links followed inside the root.
+    ///
+    /// # Errors
+    /// As [`Door::kind`].
+    pub fn kind(&self, path: &str) -> Result<FileKind, ReadError> {
+        self.watch.during(path, || self.door.kind(path))
+    }
+
+    /// The type of the file system that holds `path`; on a live node only.
+    ///
+    /// # Errors
+    /// As [`Door::filesystem`].
+    pub fn filesystem(&self, path: &str) -> Result<FilesystemType, ReadError> {
+        self.watch.during(path, || self.door.filesystem(path))
+    }
+
+    /// The machine's architecture by uname(2); on a live node only.
+    ///
+    /// # Errors
+    /// [`ReadErrorKind::LiveOnly`] on anything but a live node.
+    pub fn machine(&self) -> Result<String, ReadError> {
+        self.door.machine()
+    }
+
+    /// The effective user id of this program on a live node.
+    #[must_use]
+    pub fn user(&self) -> Option<u32> {
+        self.door.user()
+    }
+
+    /// The path under which this process's (live) or the node's first process's (root) `/proc/PID/name` is
+    /// read. In a tree under a root, `self` would be this program, if the tree's /proc is a live one at all.
+    #[must_use]
+    pub fn proc_self(&self, name: &str) -> String {
+        let first = format!("/proc/1/{name}");
+        match self.origin() {
+            Origin::Root if self.kind(&first).is_ok() => first,
+            _ => format!("/proc/self/{name}"),
+        }
+    }
+}
+
+/// What came of reading one file.
+#[derive(Debug)]
+pub struct Read {
+    path: String,
+    result: Result<Vec<u8>, ReadError>,
+}
+
+impl Read {
+    /// The path that was read.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The content.
+    ///
+    /// # Errors
+    /// The error that reading gave.
+    pub fn bytes(&self) -> Result<&[u8], &ReadError> {
+        self.result.as_deref()
+    }
+
+    /// The content as text; what is not UTF-8 is replaced.
+    ///
+    /// # Errors
+    /// The error that reading gave.
+    pub fn text(&self) -> Result<Cow<'_, str>, &ReadError> {
+        self.bytes().map(String::from_utf8_lossy)
+    }
+
+    /// Whether the file is certainly not there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.result.as_ref().is_err_and(ReadError::is_missing)
+    }
+
+    /// What was seen, as evidence: the first line and how much more there is, or the error.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        match &self.result {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(bytes);
+                let mut lines = text.lines();
+                let first = lines.next().unwrap_or("(empty)");
+                let more = lines.count();
+                let observed =
+                    if more == 0 { first.to_owned() } else { format!("{first} (and {more} more lines)") };
+                Evidence::new(&self.path, observed)
+            }
+            Err(e) => e.evidence(),
+        }
+    }
+
+    /// The part of the file that mattered, as evidence.
+    #[must_use]
+    pub fn quote(&self, part: impl Into<String>) -> Evidence {
+        Evidence::new(&self.path, part)
+    }
+
+    /// The error as something unknown, when the file could not be read.
+    #[must_use]
+    pub fn unknown(&self) -> Option<Unknown> {
+        self.result.as_ref().err().map(ReadError::unknown)
+    }
+}

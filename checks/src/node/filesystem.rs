@@ -1,0 +1,331 @@
+//! The door to a real file system: the live machine, or a tree under a directory.
+//!
+//! Under a root every path is resolved by the kernel with `openat2(RESOLVE_IN_ROOT)` (Linux 5.6; also without
+//! magic links), so that an absolute link such as /etc/os-release leads where it leads on that node and never
+//! out of it. Where openat2 is missing or forbidden (ENOSYS, EPERM from a container's seccomp filter), the path
+//! is walked one component at a time with O_NOFOLLOW.
+
+// This file is the door (clippy.toml forbids these calls everywhere else).
+#![allow(clippy::disallowed_methods)]
+
+use super::{Door, FileKind, Origin, ReadError, ReadErrorKind, door};
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags},
+    io::Errno,
+};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// The most names that a directory may hold.
+const LIST_LIMIT: usize = 100_000;
+/// The most symbolic links that one path may go through, as in the kernel (MAXSYMLINKS, include/linux/namei.h).
+const LINK_LIMIT: usize = 40;
+/// The first guess at a file's size, in bytes: most files of /proc and /sys fit, so that two reads do.
+const FIRST_READ: usize = 8 << 10;
+
+/// The door to a directory tree.
+#[derive(Debug)]
+pub struct Filesystem {
+    root: OwnedFd,
+    origin: Origin,
+    /// Whether openat2 was found to be missing or forbidden.
+    walk: AtomicBool,
+}
+
+impl Filesystem {
+    /// The live machine.
+    ///
+    /// # Errors
+    /// When `/` cannot be opened.
+    pub fn live() -> Result<Self, ReadError> {
+        Self::open_root(Path::new("/"), Origin::Live)
+    }
+
+    /// The tree under `directory`.
+    ///
+    /// # Errors
+    /// When it is missing, no directory, or may not be searched.
+    pub fn under(directory: &Path) -> Result<Self, ReadError> {
+        Self::open_root(directory, Origin::Root)
+    }
+
+    fn open_root(directory: &Path, origin: Origin) -> Result<Self, ReadError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root =
+            fs::open(directory, flags, Mode::empty()).map_err(|e| error(&directory.to_string_lossy(), e))?;
+        Ok(Self { root, origin, walk: AtomicBool::new(false) })
+    }
+
+    /// Opens `path` inside the root.
+    fn open(&self, path: &str, flags: OFlags) -> Result<OwnedFd, ReadError> {
+        let flags = flags | OFlags::CLOEXEC;
+        if self.origin == Origin::Live {
+            return fs::open(path, flags, Mode::empty()).map_err(|e| error(path, e));
+        }
+        let relative = match path.trim_start_matches('/') {
+            "" => ".",
+            relative => relative,
+        };
+        if !self.walk.load(Ordering::Relaxed) {
+            match fs::openat2(&self.root, relative, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+                Err(Errno::NOSYS | Errno::PERM) => self.walk.store(true, Ordering::Relaxed),
+                // EAGAIN: something was renamed while `..` was resolved (openat2(2)); the walk has no such race.
+                Err(Errno::AGAIN) => {}
+                opened => return opened.map_err(|e| error(path, e)),
+            }
+        }
+        self.open_by_walking(relative, flags).map_err(|e| error(path, e))
+    }
+
+    /// Opens `relative` one component at a time. `..` goes up the way that was come, so never above the root.
+    fn open_by_walking(&self, relative: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let mut way: Vec<OwnedFd> = Vec::new();
+        let mut todo: Vec<String> = relative.split('/').rev().map(str::to_owned).collect();
+        let mut links = 0;
+        while let Some(part) = todo.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    way.pop();
+                    continue;
+                }
+                _ => {}
+            }
+            let here = way.last().map_or(self.root.as_fd(), AsFd::as_fd);
+            let step =
+                fs::openat(here, &part, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+            if FileType::from_raw_mode(fs::fstat(&step)?.st_mode) != FileType::Symlink {
+                way.push(step);
+                continue;
+            }
+            links += 1;
+            if links > LINK_LIMIT {
+                return Err(Errno::LOOP);
+            }
+            let target = fs::readlinkat(&step, "", Vec::new())?;
+            let target = target.to_string_lossy();
+            if target.starts_with('/') {
+                way.clear();
+            }
+            todo.extend(target.split('/').rev().map(str::to_owned));
+        }
+        let Some(found) = way.pop() else { return fs::openat(&self.root, ".", flags, Mode::empty()) };
+        if flags.contains(OFlags::PATH) {
+            return Ok(found);
+        }
+        // The last step is an O_PATH handle on exactly what was found; /proc gives a readable one without a race.
+        fs::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&found)), flags, Mode::empty())
+    }
+
+    /// Opens a regular file for reading. What is no regular file is not opened at all: opening a device or a
+    /// FIFO can have effects. In the live /proc and /sys the kernel says what is where, and two calls are saved.
+    fn open_file(&self, path: &str) -> Result<OwnedFd, ReadError> {
+        let kernels_own =
+            self.origin == Origin::Live && (path.starts_with("/proc/") || path.starts_with("/sys/"));
+        if !kernels_own {
+            let handle = self.open(path, OFlags::PATH)?;
+            regular(path, handle.as_fd())?;
+        }
+        self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+    }
+}
+
+fn regular(path: &str, handle: BorrowedFd<'_>) -> Result<(), ReadError> {
+    let mode = fs::fstat(handle).map_err(|e| error(path, e))?.st_mode;
+    let found = match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => return Ok(()),
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "no regular file",
+    };
+    Err(ReadError::new(path, ReadErrorKind::WrongKind(found)))
+}
+
+fn error(path: &str, errno: Errno) -> ReadError {
+    let kind = match errno {
+        Errno::NOENT | Errno::NOTDIR => ReadErrorKind::Missing,
+        Errno::ACCESS => ReadErrorKind::Denied("EACCES"),
+        Errno::PERM => ReadErrorKind::Denied("EPERM"),
+        Errno::LOOP => ReadErrorKind::BadPath,
+        Errno::ISDIR => ReadErrorKind::WrongKind("a directory"),
+        other => ReadErrorKind::System(other.to_string()),
+    };
+    ReadError::new(path, kind)
+}
+
+impl Door for Filesystem {
+    fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, ReadError> {
+        let file = self.open_file(path)?;
+        let mut bytes = vec![0; FIRST_READ.min(limit + 1)];
+        let mut filled = 0;
+        loop {
+            if filled == bytes.len() {
+                if filled > limit {
+                    return Err(ReadError::new(path, ReadErrorKind::TooLarge(limit)));
+                }
+                bytes.resize((filled * 4).min(limit + 1), 0);
+            }
+            match rustix::io::read(&file, &mut bytes[filled..]) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(error(path, e)),
+            }
+        }
+        if filled > limit {
+            return Err(ReadError::new(path, ReadErrorKind::TooLarge(limit)));
+        }
+        bytes.truncate(filled);
+        bytes.shrink_to_fit();
+        Ok(bytes)
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        let handle = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
+        let mut names = Vec::new();
+        for entry in Dir::new(handle).map_err(|e| error(path, e))? {
+            let entry = entry.map_err(|e| error(path, e))?;
+            let name = entry.file_name().to_string_lossy();
+            if name == "." || name == ".." {
+                continue;
+            }
+            if names.len() == LIST_LIMIT {
+                return Err(ReadError::new(path, ReadErrorKind::TooLarge(LIST_LIMIT)));
+            }
+            names.push(name.into_owned());
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn kind(&self, path: &str) -> Result<FileKind, ReadError> {
+        let stat = if self.origin == Origin::Live {
+            fs::statat(fs::CWD, path, AtFlags::empty())
+        } else {
+            fs::fstat(self.open(path, OFlags::PATH)?)
+        };
+        let mode = stat.map_err(|e| error(path, e))?.st_mode;
+        Ok(match FileType::from_raw_mode(mode) {
+            FileType::RegularFile => FileKind::File,
+            FileType::Directory => FileKind::Directory,
+            _ => FileKind::Other,
+        })
+    }
+
+    fn filesystem(&self, path: &str) -> Result<door::Filesystem, ReadError> {
+        if self.origin != Origin::Live {
+            return Err(ReadError::new(path, ReadErrorKind::LiveOnly));
+        }
+        let stat = fs::statfs(path).map_err(|e| error(path, e))?;
+        // f_type is a signed long on some architectures; the magics of linux/magic.h are 32 bits.
+        #[expect(clippy::cast_sign_loss, reason = "a bit pattern, not a number")]
+        let magic = stat.f_type as u64 & 0xffff_ffff;
+        Ok(door::Filesystem { magic })
+    }
+
+    fn machine(&self) -> Result<String, ReadError> {
+        match self.origin {
+            Origin::Live => Ok(rustix::system::uname().machine().to_string_lossy().into_owned()),
+            Origin::Root => Err(ReadError::new("uname", ReadErrorKind::LiveOnly)),
+        }
+    }
+
+    fn user(&self) -> Option<u32> {
+        (self.origin == Origin::Live).then(|| rustix::process::geteuid().as_raw())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn tree() -> (tempfile::TempDir, Filesystem) {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |p: &str| dir.path().join(p);
+        std::fs::create_dir_all(at("etc/deep")).unwrap();
+        std::fs::write(at("etc/name"), "inside\n").unwrap();
+        symlink("/etc/name", at("etc/absolute")).unwrap();
+        symlink("../../../../../../etc/name", at("etc/deep/climber")).unwrap();
+        symlink("loop", at("etc/loop")).unwrap();
+        symlink("/etc/passwd", at("etc/outside")).unwrap();
+        let door = Filesystem::under(dir.path()).unwrap();
+        (dir, door)
+    }
+
+    fn both_ways(check: impl Fn(&Filesystem)) {
+        let (_dir, door) = tree();
+        check(&door);
+        door.walk.store(true, Ordering::Relaxed);
+        check(&door);
+    }
+
+    #[test]
+    fn links_resolve_inside_the_root() {
+        both_ways(|door| {
+            for path in ["/etc/name", "/etc/absolute", "/etc/deep/climber", "/etc/deep/../name"] {
+                assert_eq!(door.read(path, 100).unwrap(), b"inside\n", "{path}");
+            }
+            assert!(door.read("/etc/outside", 100).unwrap_err().is_missing());
+            assert_eq!(door.read("/etc/loop", 100).unwrap_err().kind, ReadErrorKind::BadPath);
+            assert!(door.read("/etc/name/below", 100).unwrap_err().is_missing());
+        });
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_opened() {
+        both_ways(|door| {
+            assert_eq!(door.read("/etc", 100).unwrap_err().kind, ReadErrorKind::WrongKind("a directory"));
+        });
+        let (dir, door) = tree();
+        let fifo = dir.path().join("etc/fifo");
+        fs::mkfifoat(fs::CWD, &fifo, Mode::RUSR | Mode::WUSR).unwrap();
+        assert_eq!(door.read("/etc/fifo", 100).unwrap_err().kind, ReadErrorKind::WrongKind("a FIFO"));
+        assert_eq!(door.kind("/etc/fifo").unwrap(), FileKind::Other);
+    }
+
+    #[test]
+    fn reads_are_bounded_and_exact() {
+        let (dir, door) = tree();
+        for size in [0, 1, FIRST_READ - 1, FIRST_READ, FIRST_READ + 1, FIRST_READ * 5] {
+            let content: Vec<u8> = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
+            std::fs::write(dir.path().join("f"), &content).unwrap();
+            assert_eq!(door.read("/f", size).unwrap(), content, "{size}");
+            if size > 0 {
+                assert_eq!(door.read("/f", size - 1).unwrap_err().kind, ReadErrorKind::TooLarge(size - 1));
+            }
+        }
+        // A terabyte of nothing costs no more than the limit.
+        std::fs::File::create(dir.path().join("huge")).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(door.read("/huge", 1000).unwrap_err().kind, ReadErrorKind::TooLarge(1000));
+    }
+
+    #[test]
+    fn directories_are_listed_in_order() {
+        both_ways(|door| {
+            let names = door.list("/etc").unwrap();
+            assert_eq!(names, ["absolute", "deep", "loop", "name", "outside"]);
+            assert!(door.list("/nowhere").unwrap_err().is_missing());
+            assert_eq!(door.kind("/").unwrap(), FileKind::Directory);
+        });
+    }
+
+    #[test]
+    fn only_the_live_machine_answers_live_questions() {
+        let (_dir, door) = tree();
+        assert_eq!(door.filesystem("/").unwrap_err().kind, ReadErrorKind::LiveOnly);
+        assert_eq!(door.user(), None);
+        let live = Filesystem::live().unwrap();
+        assert_eq!(live.filesystem("/proc").unwrap().magic, 0x9fa0);
+        assert!(!live.read("/proc/sys/kernel/osrelease", 100).unwrap().is_empty());
+    }
+}

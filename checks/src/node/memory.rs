@@ -1,0 +1,120 @@
+//! A node made of files in memory: what tests register, and nothing else, exists.
+
+use super::{Door, FileKind, Origin, ReadError, ReadErrorKind, door::Filesystem};
+use std::collections::BTreeMap;
+
+/// Files in memory. Directories exist by the files below them.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    files: BTreeMap<String, Result<Vec<u8>, ReadErrorKind>>,
+    origin: Origin,
+    user: Option<u32>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { files: BTreeMap::new(), origin: Origin::Live, user: Some(0) }
+    }
+}
+
+impl Memory {
+    /// No file at all, seen by root on a live machine.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file.
+    #[must_use]
+    pub fn file(mut self, path: &str, content: impl AsRef<[u8]>) -> Self {
+        self.files.insert(path.to_owned(), Ok(content.as_ref().to_vec()));
+        self
+    }
+
+    /// Adds a path that can't be looked at.
+    #[must_use]
+    pub fn error(mut self, path: &str, kind: ReadErrorKind) -> Self {
+        self.files.insert(path.to_owned(), Err(kind));
+        self
+    }
+
+    /// Takes a file away.
+    #[must_use]
+    pub fn without(mut self, path: &str) -> Self {
+        self.files.remove(path);
+        self
+    }
+
+    /// The same files as a tree under a root instead of a live machine.
+    #[must_use]
+    pub fn as_root(mut self) -> Self {
+        self.origin = Origin::Root;
+        self.user = None;
+        self
+    }
+
+    /// The same files, seen by another user.
+    #[must_use]
+    pub fn as_user(mut self, user: u32) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    fn below<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let prefix = format!("{}/", path.trim_end_matches('/'));
+        self.files.keys().filter_map(move |k| k.strip_prefix(&prefix))
+    }
+
+    fn missing(path: &str) -> ReadError {
+        ReadError::new(path, ReadErrorKind::Missing)
+    }
+}
+
+impl Door for Memory {
+    fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, ReadError> {
+        match self.files.get(path) {
+            Some(Ok(bytes)) if bytes.len() > limit => {
+                Err(ReadError::new(path, ReadErrorKind::TooLarge(limit)))
+            }
+            Some(Ok(bytes)) => Ok(bytes.clone()),
+            Some(Err(kind)) => Err(ReadError::new(path, kind.clone())),
+            None if self.below(path).next().is_some() => {
+                Err(ReadError::new(path, ReadErrorKind::WrongKind("a directory")))
+            }
+            None => Err(Self::missing(path)),
+        }
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        if let Some(Err(kind)) = self.files.get(path) {
+            return Err(ReadError::new(path, kind.clone()));
+        }
+        let mut names: Vec<String> =
+            self.below(path).map(|rest| rest.split('/').next().unwrap_or(rest).to_owned()).collect();
+        names.dedup();
+        if names.is_empty() { Err(Self::missing(path)) } else { Ok(names) }
+    }
+
+    fn kind(&self, path: &str) -> Result<FileKind, ReadError> {
+        match self.files.get(path) {
+            Some(Err(kind @ (ReadErrorKind::Missing | ReadErrorKind::TimedOut))) => {
+                Err(ReadError::new(path, kind.clone()))
+            }
+            Some(_) => Ok(FileKind::File),
+            None if self.below(path).next().is_some() => Ok(FileKind::Directory),
+            None => Err(Self::missing(path)),
+        }
+    }
+
+    fn filesystem(&self, path: &str) -> Result<Filesystem, ReadError> {
+        Err(ReadError::new(path, ReadErrorKind::LiveOnly))
+    }
+
+    fn user(&self) -> Option<u32> {
+        self.user
+    }
+}

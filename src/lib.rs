@@ -1,0 +1,6 @@
+//! The program behind the `preflight` command: the command line, policies, the runner and reports.
+//!
+//! What a node is and what a check is lives in the crate [`preflight_checks`]; here a [`policy`] says which
+//! checks are asked and what becomes of their answers.
+
+pub mod policy;

@@ -1,0 +1,2 @@
+//! The `preflight` program.
+fn main() {}

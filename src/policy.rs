@@ -1,0 +1,9 @@
+//! A policy: which checks are asked, with which parameters, where, and what becomes of their answers.
+//!
+//! A file is read in two steps: first as written, a tree of values with places ([`preflight_checks::value`]);
+//! then resolved into a [`Policy`] (profiles extended, inputs filled in, parameters bound to their checks), with
+//! every problem of every file collected on the way.
+
+mod model;
+
+pub use model::{Date, Inputs, OnUnknown, Policy, Rule, Waiver, When};
