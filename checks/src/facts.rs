@@ -1,6 +1,7 @@
 //! What is known of a node, parsed from what was read. Each fact is computed once, on first use, and carries
 //! where it comes from. The parsers are pure functions over bytes; only the `impl Node` blocks read.
 
+pub mod btf;
 pub mod cgroup;
 pub mod cmdline;
 pub mod environment;
