@@ -113,7 +113,7 @@ struct Type {
     kind: u32,
     length: usize,
     /// A size, or the id of another type.
-    size_or_type: u32,
+    size_or_id: u32,
     details: usize,
 }
 
@@ -179,7 +179,7 @@ impl<'a> Btf<'a> {
             _ => 0,
         };
         let ty =
-            Type { name: self.u32(at)?, kind, length, size_or_type: self.u32(at + 8)?, details: at + 12 };
+            Type { name: self.u32(at)?, kind, length, size_or_id: self.u32(at + 8)?, details: at + 12 };
         Ok((ty, at + 12 + fixed + each * length))
     }
 
@@ -210,9 +210,9 @@ impl<'a> Btf<'a> {
             let Some(ty) = self.types().nth(index) else { return Ok(None) };
             let ty = ty?;
             match ty.kind {
-                kind::INT => return Ok(Some(ty.size_or_type)),
+                kind::INT => return Ok(Some(ty.size_or_id)),
                 kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
-                    id = ty.size_or_type;
+                    id = ty.size_or_id;
                 }
                 _ => return Ok(None),
             }

@@ -129,8 +129,8 @@ pub struct Subsystem {
     pub state: State,
     /// How the state is known.
     pub basis: Basis,
-    /// Whether it is in cgroup.controllers.
-    pub listed: bool,
+    /// Whether it is in cgroup.controllers. None where there is no such list, or it could not be read.
+    pub listed: Option<bool>,
     /// The hierarchy it is attached to (0: version 2), where /proc/cgroups names it.
     pub hierarchy: Option<u32>,
     /// Where its version 1 hierarchy is mounted.
@@ -153,6 +153,12 @@ impl Subsystem {
     #[must_use]
     pub fn is_inhibited(&self) -> bool {
         matches!(self.mask, Some((MaskSide::Inhibited, _)))
+    }
+
+    /// Whether it is known to be in cgroup.controllers.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.listed == Some(true)
     }
 
     /// Whether it stands in the implicit mask, whatever its state.
@@ -178,7 +184,7 @@ pub(super) fn judge(
     let known = table::find(name);
     let legacy_name = known.map_or(name, |k| k.legacy);
     let row = shown.rows.as_ref().and_then(|r| r.get(legacy_name)).copied();
-    let listed = shown.listed.as_ref().is_some_and(|l| l.iter().any(|n| n == name));
+    let listed = shown.listed.as_ref().map(|l| l.iter().any(|n| n == name));
     let setting = known.and_then(|k| config(k.config).map(|(s, e)| (k.config, s, e)));
     let mut subsystem = Subsystem {
         name: name.to_owned(),
@@ -219,7 +225,7 @@ fn compiled(
     setting: Option<&(&'static str, Setting, Evidence)>,
 ) -> Compiled {
     let name = subsystem.name.as_str();
-    if subsystem.listed || row.is_some() || subsystem.id.is_some() || subsystem.legacy_mount.is_some() {
+    if subsystem.is_listed() || row.is_some() || subsystem.id.is_some() || subsystem.legacy_mount.is_some() {
         return Compiled::Yes;
     }
     if let Some(ids) = &shown.ids {
@@ -285,12 +291,12 @@ fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>
     subsystem.mask = mask_side(subsystem, row, shown);
     if shown.mounted && shown.is_root == Some(false) {
         subsystem.delegated = match subsystem.mask {
-            Some((MaskSide::Neither, _)) => Some(subsystem.listed),
+            Some((MaskSide::Neither, _)) => subsystem.listed,
             _ => None,
         };
     }
     subsystem.evidence.extend(row_evidence());
-    let on_v1 = row.map_or(subsystem.legacy_mount.is_some() && !subsystem.listed, |r| r.hierarchy != 0);
+    let on_v1 = row.map_or(subsystem.legacy_mount.is_some() && !subsystem.is_listed(), |r| r.hierarchy != 0);
     if on_v1 {
         subsystem.state = State::BoundToV1;
         subsystem.evidence.extend(at.mounts.iter().cloned());
@@ -298,7 +304,7 @@ fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>
         return;
     }
     subsystem.evidence.extend(at.listed.iter().cloned());
-    if subsystem.listed {
+    if subsystem.is_listed() {
         subsystem.state = State::Listed;
         subsystem.notes.push(listed_note(subsystem, shown.is_root));
         return;
@@ -348,7 +354,7 @@ fn disabled(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Optio
     let word = disabling_word(&subsystem.name, &subsystem.legacy_name, shown.cmdline);
     let by_row = row.is_some_and(|r| !r.enabled);
     // Without a row (no version 1 side) only the command line tells; what is listed is certainly not disabled.
-    let by_word = row.is_none() && word.is_some() && !subsystem.listed;
+    let by_word = row.is_none() && word.is_some() && !subsystem.is_listed();
     (by_row || by_word).then(|| word.map(|w| Evidence::new("/proc/cmdline", w)).into_iter().collect())
 }
 
@@ -369,7 +375,7 @@ fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Opti
     let on_v2 = row.map_or(subsystem.legacy_mount.is_none(), |r| r.hierarchy == 0);
     let expected = expected_side(subsystem.known, shown);
     let implicit = expected == Some(MaskSide::Implicit);
-    if on_v2 && subsystem.listed && shown.is_root == Some(true) {
+    if on_v2 && subsystem.is_listed() && shown.is_root == Some(true) {
         return Some((MaskSide::Neither, Basis::Inferred));
     }
     if on_v2 && let Some(stat) = &shown.stat {
