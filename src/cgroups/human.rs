@@ -11,7 +11,8 @@ const WIDTH: usize = 80;
 pub fn table(report: &CgroupReport) -> String {
     let mut out = String::new();
     let kernel = report.kernel.as_deref().unwrap_or("of unknown release");
-    let _ = writeln!(out, "Kernel {kernel}, cgroup layout {}{}", report.layout.as_str(), where_mounted(report));
+    let _ =
+        writeln!(out, "Kernel {kernel}, cgroup layout {}{}", report.layout.as_str(), where_mounted(report));
     out.push('\n');
     let width = |f: fn(&Controller) -> usize, title: usize| {
         report.controllers.iter().map(f).max().unwrap_or(0).max(title)
@@ -39,7 +40,8 @@ pub fn table(report: &CgroupReport) -> String {
 pub fn explain(report: &CgroupReport, name: &str) -> Option<String> {
     let c = report.controllers.iter().find(|c| c.name == name || c.legacy_name == name)?;
     let mut out = String::new();
-    let other = if c.name == c.legacy_name { String::new() } else { format!(" ({} on cgroup v1)", c.legacy_name) };
+    let other =
+        if c.name == c.legacy_name { String::new() } else { format!(" ({} on cgroup v1)", c.legacy_name) };
     let basis = format!("{:?}", c.basis).to_lowercase();
     let _ = writeln!(out, "{}{other}: {} ({basis})\n", printable(&c.name), c.state.as_str());
     for note in std::iter::once(&c.note).chain(&c.notes) {

@@ -178,8 +178,7 @@ impl<'a> Btf<'a> {
             0 | 20.. => return Err(BtfError::Unsupported(format!("kind {kind}"))),
             _ => 0,
         };
-        let ty =
-            Type { name: self.u32(at)?, kind, length, size_or_id: self.u32(at + 8)?, details: at + 12 };
+        let ty = Type { name: self.u32(at)?, kind, length, size_or_id: self.u32(at + 8)?, details: at + 12 };
         Ok((ty, at + 12 + fixed + each * length))
     }
 
