@@ -2,6 +2,7 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
+# Where the C library can be linked in; a musl target works too, where rustup has one.
 STATIC ?= x86_64-unknown-linux-gnu
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 DIST = preflight-$(VERSION)-$(firstword $(subst -, ,$(STATIC)))-linux
@@ -21,7 +22,7 @@ install: ## install what `make build` built: PREFIX (/usr/local) below DESTDIR
 	@test -x $(TARGET_DIR)/release/preflight || { echo 'nothing to install yet: run `make build` first' >&2; exit 1; }
 	install -D -m 755 $(TARGET_DIR)/release/preflight $(DESTDIR)$(PREFIX)/bin/preflight
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/preflight README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT
-dist: ## one static file for any Linux of this architecture, and its SHA-256, in dist/
+dist: ## one static file for any x86-64 Linux, and its SHA-256, in dist/
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC)
 	install -D -m 755 $(TARGET_DIR)/$(STATIC)/release/preflight dist/$(DIST)
 	cd dist && sha256sum $(DIST) >$(DIST).sha256
