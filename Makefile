@@ -2,7 +2,7 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
-# Where the C library can be linked in; a musl target works too, where rustup has one.
+# The target whose C library is linked in. Only this one is tested.
 STATIC ?= x86_64-unknown-linux-gnu
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 DIST = preflight-$(VERSION)-$(firstword $(subst -, ,$(STATIC)))-linux
