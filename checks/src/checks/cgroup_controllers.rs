@@ -159,7 +159,7 @@ impl Question<'_> {
             State::Listed => {
                 self.usable(s, "listed", format!("{} is listed in cgroup.controllers", self.name))
             }
-            State::Implicit if s.basis > Basis::Expected || self.is_built_in(s) => {
+            State::Implicit if s.basis > Basis::Expected || is_built_in(s) => {
                 self.usable(s, "implicit", format!("{} is always on", self.name))
             }
             State::Implicit => {
@@ -183,10 +183,6 @@ impl Question<'_> {
             }
             (other, _) => self.unusable(s, other.as_str()),
         }
-    }
-
-    fn is_built_in(&self, s: &Subsystem) -> bool {
-        matches!(s.config, Some((_, Setting::BuiltIn)))
     }
 
     fn usable(&self, s: &Subsystem, reason: &'static str, message: String) -> Finding {
@@ -263,6 +259,10 @@ impl Question<'_> {
             format!("since Linux {major}.{minor} the v1 side of {} is an option of its own, {option}, and off by default", s.name)
         })
     }
+}
+
+fn is_built_in(s: &Subsystem) -> bool {
+    matches!(s.config, Some((_, Setting::BuiltIn)))
 }
 
 #[cfg(test)]
