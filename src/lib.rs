@@ -3,4 +3,5 @@
 //! What a node is and what a check is lives in the crate [`preflight_checks`]; here a [`policy`] says which
 //! checks are asked and what becomes of their answers.
 
+pub mod glob;
 pub mod policy;
