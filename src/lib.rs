@@ -4,4 +4,5 @@
 //! checks are asked and what becomes of their answers.
 
 pub mod cgroups;
+pub mod glob;
 pub mod policy;
