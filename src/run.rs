@@ -9,6 +9,8 @@ mod node_info;
 mod select;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod worker;
 

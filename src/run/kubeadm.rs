@@ -111,10 +111,69 @@ fn nearest_name(lower: &str) -> Option<String> {
     if let Some((family, rest)) = lower.split_once('-') {
         let families = NAMES.iter().filter_map(|name| name.strip_suffix("-*"));
         if let Some(near) = nearest(family, families) {
-            return Some(format!("{near}-{rest}"));
+            return Some(format!("{near}-{}", if rest.is_empty() { "*" } else { rest }));
         }
     }
     // "cpu" for NumCPU was written in the wild (kubernetes/website#16800).
     let inside = || NAMES.iter().copied().find(|name| lower.len() > 2 && name.to_lowercase().contains(lower));
     nearest(lower, NAMES.iter().copied().chain([ALL])).or_else(inside).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// kubernetes/kubernetes cmd/kubeadm/app/preflight/checks_test.go, version 1.20.2 (the tables of ignored
+    /// names), with names that kubeadm has in place of foo, bar and baz.
+    #[test]
+    fn ignores_what_kubeadm_ignores() {
+        for (ignore, name, ignored) in [
+            ("", "Swap", false),
+            ("all", "Swap", true),
+            ("all,CRI", "Swap", true),
+            ("CRI", "Swap", false),
+            ("Mem,Swap,CRI", "Swap", true),
+            ("Mem,CRI,swap", "Swap", true),
+            ("SWAP", "swap", true),
+            (" Mem , Swap ,", "Swap", true),
+            ("Port-10250", "Port-10250", true),
+            ("Port-10250", "Port-10259", false),
+        ] {
+            assert_eq!(Ignored::parse([ignore]).unwrap().ignores(name), ignored, "{ignore} {name}");
+        }
+    }
+
+    #[test]
+    fn knows_families_and_what_is_gone() {
+        for name in [
+            "Port-6443",
+            "FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml",
+            "DirAvailable--var-lib-etcd",
+            "FileContent--proc-sys-net-bridge-bridge-nf-call-iptables",
+            "fileexisting-crictl",
+            "Service-Docker",
+            "IsDockerSystemdCheck",
+            "RequiredIPVSKernelModulesAvailable",
+            "ContainerRuntimeVersion",
+        ] {
+            assert!(Ignored::parse([name]).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_kubeadm_never_had() {
+        for (name, near) in [
+            ("NumCPUs", "`NumCPU`"),
+            ("cpu", "`NumCPU`"),
+            ("SystemVerificaton", "`SystemVerification`"),
+            ("Prot-10250", "`Port-10250`"),
+            ("al", "`all`"),
+            ("Port-", "`Port-*`"),
+            ("NoSuchCheck", "it has: IsPrivilegedUser, "),
+        ] {
+            let error = Ignored::parse([name]).unwrap_err();
+            assert!(error.contains(near), "{error}");
+        }
+        assert!(Ignored::parse(["Swap", "Mem,Bogus"]).unwrap_err().contains("`Bogus`"), "in any list");
+    }
 }
