@@ -4,5 +4,11 @@
 //! checks are asked and what becomes of their answers.
 
 pub mod cgroups;
+pub mod cli;
+mod explain;
 pub mod glob;
+pub mod logging;
 pub mod policy;
+mod policy_stub;
+pub mod report;
+pub mod run;
