@@ -96,8 +96,8 @@ pub(super) struct Shown<'a> {
     pub(super) stat: Option<Vec<String>>,
     /// The compiled-in subsystems by BTF.
     pub(super) ids: Option<Vec<(String, u32)>>,
-    /// Version 1 hierarchies that can be seen: controller (v1 name) and mount point.
-    pub(super) legacy: BTreeMap<String, String>,
+    /// Version 1 hierarchies that can be seen: controller (v1 name), mount point and the mount as evidence.
+    pub(super) legacy: BTreeMap<String, (String, Evidence)>,
     /// The kernel command line.
     pub(super) cmdline: Option<&'a Cmdline>,
     /// The files and mounts behind all that, by what they show.
@@ -195,7 +195,7 @@ pub(super) fn judge(
         basis: Basis::Inferred,
         listed,
         hierarchy: row.map(|r| r.hierarchy),
-        legacy_mount: shown.legacy.get(legacy_name).cloned(),
+        legacy_mount: shown.legacy.get(legacy_name).map(|(point, _)| point.clone()),
         config: setting.as_ref().map(|(option, s, _)| (*option, s.clone())),
         mask: None,
         delegated: None,
@@ -299,7 +299,7 @@ fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>
     let on_v1 = row.map_or(subsystem.legacy_mount.is_some() && !subsystem.is_listed(), |r| r.hierarchy != 0);
     if on_v1 {
         subsystem.state = State::BoundToV1;
-        subsystem.evidence.extend(at.mounts.iter().cloned());
+        subsystem.evidence.extend(shown.legacy.get(&subsystem.legacy_name).map(|(_, mount)| mount.clone()));
         subsystem.notes.extend(bound_notes(subsystem, row));
         return;
     }
@@ -562,7 +562,8 @@ mod tests {
     fn bound_to_v1_with_and_without_a_visible_mount() {
         let v = Version::new(6, 1, 0);
         let mut s = shown(&v, &[("devices", row(5, true)), ("pids", row(9, true))], Some(&[]));
-        s.legacy.insert("devices".into(), "/sys/fs/cgroup/devices".into());
+        let mount = Evidence::new("/proc/self/mountinfo", "/sys/fs/cgroup/devices cgroup rw,devices");
+        s.legacy.insert("devices".into(), ("/sys/fs/cgroup/devices".into(), mount));
         let devices = judge("devices", &s, |_| None);
         assert_eq!((devices.state, devices.is_inhibited()), (State::BoundToV1, true));
         assert!(devices.notes[0].contains("/sys/fs/cgroup/devices"));
