@@ -319,8 +319,8 @@ fn judge_unlisted(subsystem: &mut Subsystem, shown: &Shown<'_>) {
     let Some((side, basis)) = subsystem.mask else {
         subsystem.basis = Basis::Expected;
         subsystem.notes.push(format!(
-            "{} is in this kernel and not in cgroup.controllers; neither cgroup.stat nor a known kernel version \
-             tells why",
+            "{} is in this kernel and not in cgroup.controllers; why could not be told from cgroup.stat, \
+             /proc/cgroups, /proc/cmdline and the kernel's version",
             subsystem.name
         ));
         return;
@@ -373,6 +373,13 @@ fn disabled_note(name: &str, cmdline: Option<&Cmdline>, legacy: &str) -> String 
 /// In which mask a subsystem stands that is in the kernel and enabled.
 fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<(MaskSide, Basis)> {
     let on_v2 = row.map_or(subsystem.legacy_mount.is_none(), |r| r.hierarchy == 0);
+    // cgroup.stat also counts what was disabled at boot, which stands in neither mask: where neither a row nor the
+    // command line can tell, only its absence there says something.
+    let may_be_disabled = row.is_none() && shown.cmdline.is_none() && !subsystem.is_listed();
+    if may_be_disabled {
+        let counted = shown.stat.as_ref().is_none_or(|s| s.contains(&subsystem.name));
+        return (on_v2 && !counted).then_some((MaskSide::Inhibited, Basis::Inferred));
+    }
     let expected = expected_side(subsystem.known, shown);
     let implicit = expected == Some(MaskSide::Implicit);
     if on_v2 && subsystem.is_listed() && shown.is_root == Some(true) {
@@ -523,6 +530,8 @@ mod tests {
         // A vendor's subsystem that nobody here knows, and one that the vendor made implicit.
         let mut s = shown(&v, &[("nvm", row(0, true)), ("net_cls", row(0, true))], Some(&[]));
         s.stat = Some(vec!["nvm".into()]);
+        let line = Cmdline::default();
+        s.cmdline = Some(&line);
         assert_eq!(state("nvm", &s), (State::Implicit, Basis::Inferred));
         assert_eq!(state("net_cls", &s), (State::Inhibited, Basis::Inferred));
         // Not at the real root, being in cgroup.stat means: not passed on.
@@ -556,6 +565,17 @@ mod tests {
         // Named on the command line, but not in this kernel.
         s.ids = Some(vec![("cpu".into(), 1)]);
         assert_eq!(state("memory", &s).0, State::NotCompiled);
+    }
+
+    #[test]
+    fn what_may_be_disabled_is_not_called_implicit() {
+        // Linux 6.18 with cgroup_disable=memory and an unreadable command line: no row, yet counted in cgroup.stat.
+        let v = Version::new(6, 18, 0);
+        let mut s = shown(&v, &[("cpu", row(0, true))], Some(&["cpu"]));
+        s.stat = Some(vec!["cpu".into(), "memory".into()]);
+        s.ids = Some(vec![("memory".into(), 4), ("devices".into(), 5)]);
+        assert_eq!(state("memory", &s).0, State::Unknown);
+        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Inferred));
     }
 
     #[test]
