@@ -158,7 +158,7 @@ fn is_beside(unified: &Mount, legacy: &[(Mount, Vec<String>)]) -> bool {
 impl Node {
     /// The cgroup layout.
     pub fn cgroup_layout(&self) -> &Known<Layout> {
-        self.facts().cgroup_layout.get_or_init(|| {
+        self.fact(|| {
             let mut layout = Layout::of(self.mounts().as_ref().map_err(Clone::clone)?);
             let shown_as_v2 = layout.unified.as_ref().is_some_and(|m| m.point == CGROUP_ROOT);
             match self.filesystem(CGROUP_ROOT) {
