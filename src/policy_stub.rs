@@ -33,14 +33,20 @@ impl Source {
     }
 }
 
-/// Everything that is wrong with a policy, ready to be shown.
+/// Why there is no policy, ready to be shown.
 #[derive(Debug)]
-pub(crate) struct LoadError(pub(crate) String);
+pub(crate) enum LoadError {
+    /// A `--set` is wrong (exit 2).
+    #[expect(dead_code, reason = "the stand-in takes every input")]
+    Usage(String),
+    /// The policy is wrong (exit 3).
+    Policy(String),
+}
 
 /// Reads and resolves a policy.
 pub(crate) fn load(source: &Source, sets: &[(String, String)]) -> Result<Policy, LoadError> {
     if !matches!(source, Source::Default) {
-        return Err(LoadError("policies can't be read yet: leave out --config".to_owned()));
+        return Err(LoadError::Policy("policies can't be read yet: leave out --config".to_owned()));
     }
     let empty = Value { span: Span::default(), kind: Kind::Map(Vec::new()) };
     let rules = registry::CHECKS.iter().filter_map(|check| {

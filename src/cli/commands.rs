@@ -2,11 +2,12 @@
 
 use super::{
     args::{ExplainArgs, Format, ListArgs, PolicyCommand},
-    exit, output,
+    exit::{self, Stop},
+    output,
 };
 use crate::{
     explain,
-    policy_stub::{self, LoadError, Source},
+    policy_stub::{self, Source},
 };
 use preflight_checks::{names::nearest, registry};
 use serde_json::json;
@@ -63,11 +64,11 @@ pub(super) fn policy(command: &PolicyCommand) -> ExitCode {
             policy_stub::show(&Source::from_option(target.policy.as_deref()), &target.set)
         }
     };
-    match text {
+    match text.map_err(Stop::from) {
         Ok(text) => show(&text),
-        Err(LoadError(message)) => {
-            output::complain(&message);
-            exit::POLICY.into()
+        Err(stop) => {
+            output::complain(&stop.message);
+            stop.code.into()
         }
     }
 }

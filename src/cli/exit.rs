@@ -1,5 +1,7 @@
 //! The exit codes: what scripts rely on.
 
+use crate::policy_stub::LoadError;
+
 /// No failure; warnings included.
 pub const OK: u8 = 0;
 /// At least one failure (or one warning, with `--fail-on warn`).
@@ -19,3 +21,25 @@ Exit codes:
   2  wrong usage
   3  the policy is wrong
   4  preflight itself could not do its job";
+
+/// What ends a command without its result: the exit code, and what to say on standard error.
+#[derive(Debug)]
+pub(super) struct Stop {
+    pub(super) code: u8,
+    pub(super) message: String,
+}
+
+impl Stop {
+    pub(super) fn new(code: u8, message: impl ToString) -> Self {
+        Self { code, message: message.to_string() }
+    }
+}
+
+impl From<LoadError> for Stop {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Usage(message) => Self::new(USAGE, message),
+            LoadError::Policy(message) => Self::new(POLICY, message),
+        }
+    }
+}

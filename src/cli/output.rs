@@ -71,17 +71,69 @@ pub(super) fn width(to_stdout: bool) -> usize {
     terminal.map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(NARROWEST, WIDEST))
 }
 
-/// Whether to use colour. In this order: the option; CLICOLOR_FORCE or FORCE_COLOR (set and not 0); NO_COLOR
-/// (set and not empty, no-color.org); TERM=dumb; a terminal.
+/// Whether to use colour in what goes to standard output (or, if not `to_stdout`, to a file).
 pub(super) fn color(option: Color, to_stdout: bool) -> bool {
-    let var = |name| env::var_os(name).filter(|value| !value.is_empty());
+    decide(option, to_stdout, io::stdout().is_terminal(), |name| env::var_os(name))
+}
+
+/// In this order: the option; a file never; NO_COLOR (set and not empty: no-color.org); CLICOLOR_FORCE and
+/// FORCE_COLOR (set and not 0: bixense.com/clicolors); a terminal that is not TERM=dumb.
+fn decide(option: Color, to_stdout: bool, is_terminal: bool, var: impl Fn(&str) -> Option<OsString>) -> bool {
+    let var = |name| var(name).filter(|value| !value.is_empty());
     let forced = |name| var(name).is_some_and(|value| value != "0");
     match option {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto if !to_stdout => false,
-        Color::Auto if var("NO_COLOR").is_some() => false,
+        Color::Auto if !to_stdout || var("NO_COLOR").is_some() => false,
         Color::Auto if forced("CLICOLOR_FORCE") || forced("FORCE_COLOR") => true,
-        Color::Auto => io::stdout().is_terminal() && var("TERM").is_none_or(|term| term != "dumb"),
+        Color::Auto => is_terminal && var("TERM").is_none_or(|term| term != "dumb"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at what was written")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_there_is_colour() {
+        use Color::{Always, Auto, Never};
+        for (option, to_stdout, is_terminal, set, expected) in [
+            (Auto, true, true, &[][..], true),
+            (Auto, true, false, &[], false),
+            (Auto, true, true, &[("TERM", "xterm")], true),
+            (Auto, true, true, &[("TERM", "dumb")], false),
+            (Auto, true, true, &[("NO_COLOR", "1")], false),
+            (Auto, true, true, &[("NO_COLOR", "")], true),
+            (Auto, true, false, &[("CLICOLOR_FORCE", "1")], true),
+            (Auto, true, false, &[("FORCE_COLOR", "1"), ("TERM", "dumb")], true),
+            (Auto, true, false, &[("CLICOLOR_FORCE", "0")], false),
+            (Auto, true, false, &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+            (Auto, false, true, &[("CLICOLOR_FORCE", "1")], false),
+            (Always, true, false, &[("NO_COLOR", "1")], true),
+            (Never, true, true, &[("CLICOLOR_FORCE", "1")], false),
+        ] {
+            let var = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());
+            assert_eq!(
+                decide(option, to_stdout, is_terminal, var),
+                expected,
+                "{option:?} {to_stdout} {is_terminal} {set:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_is_written_whole_and_nothing_is_left_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("report.json");
+        for text in ["long old text", "new"] {
+            write_file(&file, text).unwrap();
+            assert_eq!(String::from_utf8(std::fs::read(&file).unwrap()).unwrap(), text);
+        }
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        // A directory can't be replaced by a file: nothing may be left of the attempt.
+        std::fs::create_dir(directory.path().join("d")).unwrap();
+        assert!(write_file(&directory.path().join("d"), "x").is_err());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 }

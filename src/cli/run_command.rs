@@ -2,7 +2,8 @@
 
 use super::{
     args::{Allow, FailOn, Format, Global, RunArgs},
-    exit, output,
+    exit::{self, Stop},
+    output,
 };
 use crate::{
     policy_stub::{self, Source},
@@ -14,18 +15,6 @@ use crate::{
 };
 use preflight_checks::node::{Door, Filesystem};
 use std::{path::Path, process::ExitCode, sync::Arc};
-
-/// What ends the command without a report.
-struct Stop {
-    code: u8,
-    message: String,
-}
-
-impl Stop {
-    fn new(code: u8, message: impl ToString) -> Self {
-        Self { code, message: message.to_string() }
-    }
-}
 
 pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
     match try_run(args, global) {
@@ -46,7 +35,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     }
     let door = door(args.root.as_deref())?;
     let source = Source::from_option(args.policy.config.as_deref());
-    let policy = policy_stub::load(&source, &args.policy.set).map_err(|e| Stop::new(exit::POLICY, e.0))?;
+    let policy = policy_stub::load(&source, &args.policy.set)?;
     if !args.allow.is_empty() {
         let allowed: Vec<&Allow> = args.allow.iter().collect();
         tracing::info!(?allowed, "no check of this version goes beyond reading");

@@ -4,13 +4,13 @@ use super::{select::Selection, worker::Answer};
 use crate::{
     policy::{Date, OnUnknown, Policy, Rule, Waiver},
     policy_stub::glob_matches,
-    report::model::{self, Millis, Verdict},
+    report::model::{self, Millis, NEEDS, Verdict},
 };
 use preflight_checks::{Cause, Finding, Outcome, Severity};
 use std::{collections::HashSet, time::Duration};
 
 /// The reason of a rule of which nothing was selected.
-pub(super) const DESELECTED: &str = "deselected";
+pub(crate) const DESELECTED: &str = "deselected";
 
 /// A finding as the report will have it, and the cause that it is or follows from.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(super) fn judge(rule: &Rule, finding: &Finding, took: Duration) -> Judged {
     };
     let mut notes = finding.all_notes().to_vec();
     if let Outcome::Undetermined(Some(needs)) = finding.outcome() {
-        notes.push(format!("To determine it: {needs}."));
+        notes.push(format!("{NEEDS}{needs}."));
     }
     let mut judged = empty(rule, finding.subject());
     judged.verdict = verdict;
