@@ -150,7 +150,8 @@ pub(crate) fn lint(source: &Source, sets: &[(String, String)]) -> Result<String,
 /// The resolved policy as text.
 pub(crate) fn show(source: &Source, sets: &[(String, String)]) -> Result<String, LoadError> {
     let policy = load(source, sets)?;
-    Ok(policy.rules.iter().map(|r| format!("- id: {}\n", r.id)).collect())
+    let rules: Vec<_> = policy.rules.iter().map(|r| format!("- id: {}", r.id)).collect();
+    Ok(rules.join("\n") + "\n")
 }
 
 /// The JSON Schema of policies as text.

@@ -131,6 +131,8 @@ fn wrong_usage_is_2_and_says_what_would_be_right() {
         (&["-q", "-v"], "cannot be used with"),
         (&["--output-file", "/no/such/directory/report"], "no such directory"),
         (&["--output-file", "/"], "is a directory"),
+        (&["--output-file", "/dev/null"], "is no regular file"),
+        (&["--output-file", "/dev/stdout"], "is no regular file"),
     ] {
         let run = preflight(args);
         assert_eq!(code(&run), 2, "{args:?}");

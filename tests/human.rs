@@ -59,7 +59,7 @@ fn report(findings: Vec<Finding>) -> Report {
             user: Some(0),
         },
         started_at: "2026-11-22T12:00:00Z".to_owned(),
-        duration_ms: Millis(3.14),
+        duration_ms: Millis(3.125),
         verdict: findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::Skip),
         summary: Summary::of(&findings),
         findings,

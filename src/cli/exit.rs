@@ -30,8 +30,8 @@ pub(super) struct Stop {
 }
 
 impl Stop {
-    pub(super) fn new(code: u8, message: impl ToString) -> Self {
-        Self { code, message: message.to_string() }
+    pub(super) fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
     }
 }
 

@@ -50,13 +50,13 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
         limits: Limits::with_deadline(args.timeout),
     };
     let report = run::run(&request).map_err(|e| match e {
-        RunError::NoMatch(_) => Stop::new(exit::USAGE, e),
-        RunError::Thread(_) => Stop::new(exit::INTERNAL, e),
+        RunError::NoMatch(_) => Stop::new(exit::USAGE, e.to_string()),
+        RunError::Thread(_) => Stop::new(exit::INTERNAL, e.to_string()),
     })?;
     let text = render(&report, args, global)?;
     match &args.output_file {
         None => {
-            output::print(&text).map_err(|e| Stop::new(exit::INTERNAL, format!("standard output: {e}")))?
+            output::print(&text).map_err(|e| Stop::new(exit::INTERNAL, format!("standard output: {e}")))?;
         }
         Some(file) => output::write_file(file, &text)
             .map_err(|e| Stop::new(exit::INTERNAL, format!("{}: {e}", file.display())))?,
@@ -66,7 +66,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
 
 fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
     let opened = match root {
-        None => Filesystem::live().map_err(|e| Stop::new(exit::INTERNAL, e)),
+        None => Filesystem::live().map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
         Some(root) => Filesystem::under(root).map_err(|e| Stop::new(exit::USAGE, format!("--root {e}"))),
     };
     Ok(Arc::new(opened?))
@@ -74,7 +74,7 @@ fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
 
 fn render(report: &Report, args: &RunArgs, global: &Global) -> Result<String, Stop> {
     match args.output {
-        Format::Json => json::render(report).map_err(|e| Stop::new(exit::INTERNAL, e)),
+        Format::Json => json::render(report).map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
         Format::Human => {
             let to_stdout = args.output_file.is_none();
             let style = human::Style {

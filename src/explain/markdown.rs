@@ -105,21 +105,18 @@ fn inline(text: &str) -> String {
             Some((label, address, tail))
         });
         out.push_str(before);
-        match link {
-            Some((label, address, tail)) => {
-                out.push_str(label);
-                if label != address {
-                    out.push_str(" (");
-                    out.push_str(address);
-                    out.push(')');
-                }
-                rest = tail;
-            }
-            None => {
-                out.push('[');
-                rest = after;
-            }
+        let Some((label, address, tail)) = link else {
+            out.push('[');
+            rest = after;
+            continue;
+        };
+        out.push_str(label);
+        if label != address {
+            out.push_str(" (");
+            out.push_str(address);
+            out.push(')');
         }
+        rest = tail;
     }
     out.push_str(rest);
     let out = out.replace("**", "");

@@ -21,7 +21,9 @@ pub(super) fn to_text(schema: &Value, definitions: &Definitions, width: usize) -
             objects(&at, definitions).into_iter().filter(|name| !named.contains(name)).collect();
         for name in &new {
             if let Some(definition) = definitions.get(name) {
-                out.push_str(&format!("\n  {name}:\n"));
+                out.push_str("\n  ");
+                out.push_str(name);
+                out.push_str(":\n");
                 out.push_str(&fields(definition, definitions, width));
             }
         }
@@ -47,11 +49,10 @@ fn fields(schema: &Value, definitions: &Definitions, width: usize) -> String {
             out.push_str(&wrap::hanging(6, "", 0, &paragraph.replace('\n', " "), width));
         }
         if let Some(default) = property.get("default").filter(|d| !d.is_null()) {
-            let mut default = default.to_string();
-            if default.chars().count() > DEFAULT {
-                default = "long; `preflight policy show` writes it out".to_owned();
-            }
-            out.push_str(&wrap::hanging(6, "default: ", 9, &default, width));
+            let default = default.to_string();
+            let is_long = default.chars().count() > DEFAULT;
+            let shown = if is_long { "long; `preflight policy show` writes it out" } else { &default };
+            out.push_str(&wrap::hanging(6, "default: ", 9, shown, width));
         }
     }
     out

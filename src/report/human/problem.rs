@@ -75,7 +75,8 @@ fn labelled(label: &str, text: &str, style: Style) -> String {
 
 /// A line that people copy: not wrapped, never broken.
 fn verbatim(text: &str) -> String {
-    text.lines().map(|line| format!("{:INDENT$}{:LABEL$}  {}\n", "", "", wrap::plain(line))).collect()
+    let indent = " ".repeat(INDENT + LABEL + 2);
+    text.lines().flat_map(|line| [indent.clone(), wrap::plain(line), "\n".to_owned()]).collect()
 }
 
 fn notes(finding: &Finding, style: Style) -> String {

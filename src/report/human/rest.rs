@@ -53,11 +53,11 @@ fn in_full(report: &Report, verdict: Verdict, style: Style) -> String {
 }
 
 /// The findings with this verdict by rule and `why`, each group where its first finding stands.
-fn grouped<'a>(
-    report: &'a Report,
+fn grouped(
+    report: &Report,
     verdict: Verdict,
     why: impl Fn(&Finding) -> String,
-) -> Vec<(&'a str, String, Vec<&'a Finding>)> {
+) -> Vec<(&str, String, Vec<&Finding>)> {
     let mut groups: Vec<(&str, String, Vec<&Finding>)> = Vec::new();
     for finding in report.findings.iter().filter(|f| f.verdict == verdict) {
         let why = why(finding);
