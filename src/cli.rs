@@ -3,8 +3,8 @@
 mod args;
 mod commands;
 pub mod exit;
-mod output;
-mod run_command;
+pub(crate) mod output;
+pub(crate) mod run_command;
 
 pub use args::{CgroupsArgs, Format};
 

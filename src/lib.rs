@@ -6,6 +6,7 @@
 pub mod cgroups;
 pub mod cli;
 mod explain;
+pub mod glob;
 pub mod logging;
 pub mod policy;
 mod policy_stub;

@@ -2,14 +2,10 @@
 //! [`crate::policy`]. The lead replaces the bodies by calls into `crate::policy` (or this file altogether).
 
 use crate::{
-    policy::{Date, Inputs, OnUnknown, Policy, Rule, When},
-    report::time,
+    glob::Glob,
+    policy::{self, Applicability, Date, Inputs, Policy, When, profiles as embedded},
 };
-use preflight_checks::{
-    Evidence, Node, Severity, Unknown, registry,
-    value::{Kind, Span, Value},
-};
-use std::time::{SystemTime, UNIX_EPOCH};
+use preflight_checks::{Evidence, Node, Unknown};
 
 /// Where a policy is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +33,6 @@ impl Source {
 #[derive(Debug)]
 pub(crate) enum LoadError {
     /// A `--set` is wrong (exit 2).
-    #[expect(dead_code, reason = "the stand-in takes every input")]
     Usage(String),
     /// The policy is wrong (exit 3).
     Policy(String),
@@ -45,27 +40,16 @@ pub(crate) enum LoadError {
 
 /// Reads and resolves a policy.
 pub(crate) fn load(source: &Source, sets: &[(String, String)]) -> Result<Policy, LoadError> {
-    if !matches!(source, Source::Default) {
-        return Err(LoadError::Policy("policies can't be read yet: leave out --config".to_owned()));
-    }
-    let empty = Value { span: Span::default(), kind: Kind::Map(Vec::new()) };
-    let rules = registry::CHECKS.iter().filter_map(|check| {
-        Some(Rule {
-            id: check.meta().id.to_owned(),
-            check: check.bind(&empty).ok()?,
-            severity: Severity::Fail,
-            on_unknown: OnUnknown::Warn,
-            when: When::default(),
-        })
-    });
-    Ok(Policy {
-        name: "kubernetes-node".to_owned(),
-        description: None,
-        source: "profile kubernetes-node".to_owned(),
-        sha256: "0".repeat(64),
-        inputs: Inputs(sets.iter().cloned().collect()),
-        rules: rules.collect(),
-        waivers: Vec::new(),
+    let source = match source {
+        Source::Default => policy::Source::Profile(embedded::DEFAULT.to_owned()),
+        Source::Named(name) => policy::Source::named(name),
+        Source::Stdin => {
+            policy::Source::read_stdin().map_err(|e| LoadError::Policy(format!("standard input: {e}")))?
+        }
+    };
+    Policy::load(&source, sets).map_err(|e| match e {
+        policy::LoadError::Usage(usage) => LoadError::Usage(usage.to_string()),
+        policy::LoadError::Policy(wrong) => LoadError::Policy(wrong.to_string()),
     })
 }
 
@@ -81,64 +65,26 @@ pub(crate) enum Applies {
 
 /// Whether `when` holds.
 pub(crate) fn applies(when: &When, inputs: &Inputs, node: &Node) -> Applies {
-    if let Some(role) = inputs.role()
-        && !when.role.is_empty()
-        && !when.role.iter().any(|r| r == role)
-    {
-        return Applies::No(
-            format!("asked of the role {} only; this is {role}", when.role.join(", ")),
-            vec![],
-        );
-    }
-    if when.cgroup.is_empty() {
-        return Applies::Yes;
-    }
-    match node.cgroup_layout() {
-        Ok(layout) if when.cgroup.contains(&layout.kind) => Applies::Yes,
-        Ok(layout) => Applies::No(format!("not asked on cgroup {}", layout.kind.as_str()), vec![]),
-        Err(unknown) => Applies::Unknown(unknown.clone()),
+    match when.applies(inputs, node) {
+        Applicability::Applies => Applies::Yes,
+        Applicability::Not { reason, evidence } => Applies::No(reason, evidence),
+        Applicability::Unknown(unknown) => Applies::Unknown(unknown),
     }
 }
 
 /// Whether `glob` matches `id`; `*` is any text, `/` included, and `?` any character.
 pub(crate) fn glob_matches(glob: &str, id: &str) -> bool {
-    let (glob, id): (Vec<char>, Vec<char>) = (glob.chars().collect(), id.chars().collect());
-    let (mut g, mut i, mut star) = (0, 0, None);
-    while i < id.len() {
-        match glob.get(g) {
-            Some('*') => {
-                star = Some((g, i));
-                g += 1;
-            }
-            Some(c) if *c == '?' || *c == id[i] => {
-                g += 1;
-                i += 1;
-            }
-            _ => {
-                let Some((star_at, from)) = star else { return false };
-                g = star_at + 1;
-                i = from + 1;
-                star = Some((star_at, i));
-            }
-        }
-    }
-    glob[g..].iter().all(|c| *c == '*')
+    Glob::new(glob).matches(id)
 }
 
 /// The current day in UTC.
 pub(crate) fn today() -> Date {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let (year, month, day) = time::civil(seconds / 86_400);
-    Date {
-        year: year.try_into().unwrap_or(u16::MAX),
-        month: month.try_into().unwrap_or(12),
-        day: day.try_into().unwrap_or(31),
-    }
+    Date::today()
 }
 
 /// The embedded profiles: name and description.
 pub(crate) fn profiles() -> Vec<(String, String)> {
-    vec![("kubernetes-node".to_owned(), "Any node of a Kubernetes cluster (the default)".to_owned())]
+    embedded::ALL.iter().map(|p| (p.name.to_owned(), p.description.to_owned())).collect()
 }
 
 /// Checks a policy without running it; what to say when nothing is wrong.

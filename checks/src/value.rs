@@ -345,7 +345,8 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Error> {
         let value =
             self.pending.take().ok_or_else(|| <Error as de::Error>::custom("a value before its key"))?;
-        seed.deserialize(value)
+        // What a type refuses after it was read (a range that is none) has no place yet: it is this value's.
+        seed.deserialize(value).map_err(|e| e.at(value.span))
     }
 }
 

@@ -24,13 +24,13 @@ Exit codes:
 
 /// What ends a command without its result: the exit code, and what to say on standard error.
 #[derive(Debug)]
-pub(super) struct Stop {
-    pub(super) code: u8,
-    pub(super) message: String,
+pub(crate) struct Stop {
+    pub(crate) code: u8,
+    pub(crate) message: String,
 }
 
 impl Stop {
-    pub(super) fn new(code: u8, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 }

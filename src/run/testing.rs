@@ -8,6 +8,7 @@ use crate::{
 use preflight_checks::{
     BoundCheck, Evidence, Finding, Findings, Meta, Node, Severity, Unknown,
     node::{Door, FileKind, Memory, Origin, ReadError},
+    value::{Kind, Span, Value},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -39,6 +40,8 @@ pub(super) fn rule_of(
         severity: Severity::Fail,
         on_unknown: OnUnknown::Warn,
         when: When::default(),
+        with: Value { span: Span::default(), kind: Kind::Map(Vec::new()) },
+        origin: "test".to_owned(),
     }
 }
 

@@ -51,6 +51,13 @@ impl Cmdline {
         })
     }
 
+    /// Whether the line has the parameter `name`, with or without a value.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        let fold = |s: &str| s.replace('-', "_");
+        self.words.iter().any(|w| fold(w.split_once('=').map_or(w.as_str(), |(key, _)| key)) == fold(name))
+    }
+
     /// The word `name=value` whose comma-separated value holds `item`, in the order of the line.
     #[must_use]
     pub fn word_listing(&self, name: &str, item: &str) -> Option<String> {

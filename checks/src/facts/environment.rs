@@ -1,4 +1,7 @@
-//! What kind of machine the node is.
+//! What kind of machine the node is, and its architecture.
+
+mod architecture;
+mod detect;
 
 use crate::{evidence::Evidence, node::Node};
 use schemars::JsonSchema;
@@ -39,18 +42,18 @@ impl Kind {
 pub struct Environment {
     /// The kind.
     pub kind: Kind,
-    /// What told it.
+    /// What told it; what was tried, when it could not be told.
     pub evidence: Vec<Evidence>,
 }
 
 impl Node {
     /// What kind of machine this is.
     pub fn environment(&self) -> &Environment {
-        self.facts().environment.get_or_init(|| Environment { kind: Kind::Unknown, evidence: Vec::new() })
+        self.facts().environment.get_or_init(|| detect::detect(self))
     }
 
     /// The architecture, as uname names it: `x86_64`, `aarch64`.
     pub fn architecture(&self) -> Option<String> {
-        self.machine().ok()
+        self.machine().ok().or_else(|| architecture::of_tree(self))
     }
 }

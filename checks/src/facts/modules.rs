@@ -1,8 +1,20 @@
-//! Kernel modules: built in, loaded, loadable, or missing.
+//! Kernel modules: built in, loaded, loadable, blocked, or missing.
 
+mod index;
+mod modprobe;
+mod resolve;
+
+use super::Known;
 use crate::{
-    evidence::{Proof, Unknown},
-    node::Node,
+    evidence::{Evidence, Proof, Unknown},
+    node::{Node, ReadError},
+};
+use index::Index;
+pub use index::fold;
+use modprobe::Rules;
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::HashMap,
 };
 
 /// Where the running kernel has a module, or would get it from.
@@ -22,14 +34,118 @@ pub enum ModuleState {
     Unknown(Unknown),
 }
 
-/// The indexes of modules of the running kernel.
+impl ModuleState {
+    /// Adds what led here, such as an alias.
+    fn led_by(self, step: Evidence) -> Self {
+        match self {
+            Self::BuiltIn(proof) => Self::BuiltIn(proof.and(step)),
+            Self::Loaded(proof) => Self::Loaded(proof.and(step)),
+            Self::Loadable(path, proof) => Self::Loadable(path, proof.and(step)),
+            Self::Blocked(why, proof) => Self::Blocked(why, proof.and(step)),
+            Self::Missing(proof) => Self::Missing(proof.and(step)),
+            Self::Unknown(unknown) => Self::Unknown(unknown.tried([step])),
+        }
+    }
+}
+
+/// The largest modules.dep or modules.alias that is read, in bytes; the largest of a distribution has 2 MB.
+const INDEX_LIMIT: usize = 8 << 20;
+
+/// What was read so far of the running kernel's modules.
 #[derive(Debug, Default)]
-pub struct Modules {}
+pub struct Modules {
+    place: OnceCell<Known<Place>>,
+    builtin: OnceCell<Result<Index, ReadError>>,
+    dep: OnceCell<Result<Index, ReadError>>,
+    rules: OnceCell<Rules>,
+    /// The first index of aliases that exists and could not be read.
+    unread_alias: OnceCell<ReadError>,
+    answers: RefCell<HashMap<String, ModuleState>>,
+}
+
+/// Where the modules of the running kernel lie.
+#[derive(Debug)]
+enum Place {
+    /// The directory of its release.
+    At(String),
+    /// There are modules, but none of its release: the kernel's package was updated or removed since the boot.
+    Replaced(Vec<String>, Evidence),
+    /// There are no modules at all in this tree.
+    Nowhere(Evidence),
+}
 
 impl Node {
     /// The state of the module `name` (`-` and `_` are the same; an alias such as `fs-overlay` will do).
-    pub fn module(&self, _name: &str) -> ModuleState {
-        let _ = self.facts().modules.get_or_init(Modules::default);
-        ModuleState::Unknown(Unknown::new("not looked for yet"))
+    ///
+    /// Loadable needs everything that could forbid it to be readable: modules.dep, the files it names,
+    /// /proc/sys/kernel/modules_disabled, /proc/cmdline and modprobe.d.
+    pub fn module(&self, name: &str) -> ModuleState {
+        let name = fold(name);
+        let answers = &self.modules().answers;
+        if let Some(state) = answers.borrow().get(&name) {
+            return state.clone();
+        }
+        let state = resolve::resolve(self, &name);
+        answers.borrow_mut().insert(name, state.clone());
+        state
+    }
+
+    /// The line of modprobe.d that stops `name` from being loaded on demand, through an alias. By its own name
+    /// it can still be loaded.
+    pub(crate) fn module_blacklisted(&self, name: &str) -> Option<Evidence> {
+        self.module_rules().blacklists(name).cloned()
+    }
+
+    /// Where the disk holds modules of other releases only: those releases.
+    pub(crate) fn modules_replaced(&self) -> Option<&[String]> {
+        match self.module_place() {
+            Ok(Place::Replaced(others, _)) => Some(others),
+            _ => None,
+        }
+    }
+
+    fn modules(&self) -> &Modules {
+        self.facts().modules.get_or_init(Modules::default)
+    }
+
+    fn module_rules(&self) -> &Rules {
+        self.modules().rules.get_or_init(|| Rules::read(self))
+    }
+
+    fn module_place(&self) -> &Known<Place> {
+        self.modules().place.get_or_init(|| {
+            let release = &self.kernel_release().as_ref().map_err(Clone::clone)?.text;
+            // On a distribution with a merged /usr both are the same place.
+            for tree in ["/lib/modules", "/usr/lib/modules"] {
+                let directory = format!("{tree}/{release}");
+                match self.kind(&directory) {
+                    Ok(_) => return Ok(Place::At(directory)),
+                    Err(e) if e.is_missing() => {}
+                    Err(e) => return Err(e.unknown()),
+                }
+            }
+            match self.list("/lib/modules") {
+                Ok(others) if !others.is_empty() => {
+                    let evidence = Evidence::new("/lib/modules", format!("holds {}", others.join(", ")));
+                    Ok(Place::Replaced(others, evidence))
+                }
+                Ok(_) => Ok(Place::Nowhere(Evidence::new("/lib/modules", "empty"))),
+                Err(e) if e.is_missing() => Ok(Place::Nowhere(e.evidence())),
+                Err(e) => Err(e.unknown()),
+            }
+        })
+    }
+
+    /// One of the two indexes that are asked for every module.
+    fn module_index<'a>(
+        &self,
+        cell: &'a OnceCell<Result<Index, ReadError>>,
+        directory: &str,
+        file: &str,
+    ) -> &'a Result<Index, ReadError> {
+        cell.get_or_init(|| self.read_once(&format!("{directory}/{file}"), INDEX_LIMIT).map(Index::parse))
     }
 }
+
+#[cfg(test)]
+mod tests;
