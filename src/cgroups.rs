@@ -30,10 +30,7 @@ pub(crate) fn run(args: &CgroupsArgs) -> ExitCode {
     });
     match answered {
         Ok(()) => exit::OK.into(),
-        Err(stop) => {
-            output::complain(&stop.message);
-            stop.code.into()
-        }
+        Err(stop) => stop.exit(),
     }
 }
 

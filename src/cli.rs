@@ -4,6 +4,7 @@ mod args;
 mod commands;
 pub mod exit;
 pub(crate) mod output;
+mod policies;
 pub(crate) mod run_command;
 
 pub use args::{CgroupsArgs, Format};
@@ -42,7 +43,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Some(Command::List(args)) => commands::list(args),
         Some(Command::Explain(args)) => commands::explain(args),
         Some(Command::Profiles) => commands::profiles(),
-        Some(Command::Policy(args)) => commands::policy(&args.command),
+        Some(Command::Policy(args)) => commands::policy(&args.command, &cli.global),
         Some(Command::Cgroups(args)) => crate::cgroups::run(args),
     }
 }

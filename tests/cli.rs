@@ -151,6 +151,62 @@ fn a_policy_that_cannot_be_read_is_3() {
 }
 
 #[test]
+fn a_mistake_in_a_policy_has_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("policy.yaml");
+    let head = "apiVersion: preflight/v1\nkind: Policy\nmetadata: { name: x }\n";
+    fs::write(&file, format!("{head}checks:\n  - check: kernel-versio\n")).unwrap();
+    for color in ["never", "always"] {
+        let run = preflight(&["--color", color, "--config", file.to_str().unwrap()]);
+        assert_eq!(code(&run), 3);
+        let text = err(&run);
+        assert!(text.contains("kernel-version"), "the nearest name: {text}");
+        assert_eq!(text.contains('\u{1b}'), color == "always");
+        if color == "never" {
+            assert!(text.starts_with(&format!("{}:5:12: ", file.display())), "path first: {text}");
+        }
+    }
+    let usage = preflight(&["--set", "rol=worker"]);
+    assert_eq!(code(&usage), 2, "a wrong --set is wrong usage: {}", err(&usage));
+}
+
+#[test]
+fn a_policy_from_standard_input_with_waivers() {
+    use std::io::Write;
+    let root = empty_root();
+    fs::create_dir_all(root.path().join("proc/sys/kernel")).unwrap();
+    fs::write(root.path().join("proc/sys/kernel/osrelease"), "3.10.0\n").unwrap();
+    let verdict = |waivers: &str| {
+        let root = root.path().to_str().unwrap();
+        let mut child = command(&["-c", "-", "--root", root, "-o", "json"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let policy = format!(
+            "apiVersion: preflight/v1\nkind: Policy\nmetadata: {{ name: x }}\nchecks:\n  \
+             - check: kernel-version\n    with: {{ requires: '>=4.19' }}\n{waivers}"
+        );
+        child.stdin.take().unwrap().write_all(policy.as_bytes()).unwrap();
+        let run = child.wait_with_output().unwrap();
+        let report: Value = serde_json::from_str(&out(&run)).unwrap_or_else(|_| panic!("{}", err(&run)));
+        (code(&run), report["findings"][0].clone())
+    };
+    let (code, finding) = verdict("");
+    assert_eq!((code, &finding["verdict"]), (1, &"fail".into()), "{finding}");
+    let (code, finding) =
+        verdict("waivers:\n  - { finding: 'kernel-version/*', reason: old friend, until: 2999-12-31 }\n");
+    assert_eq!((code, &finding["verdict"]), (0, &"warn".into()), "{finding}");
+    assert_eq!(finding["waiver"]["reason"], "old friend");
+    assert_eq!(finding["waiver"]["until"], "2999-12-31");
+    let (code, finding) =
+        verdict("waivers:\n  - { finding: 'kernel-version/*', reason: x, until: 2001-01-01 }\n");
+    assert_eq!((code, &finding["verdict"]), (1, &"fail".into()), "{finding}");
+    assert!(finding["notes"].to_string().contains("expired on 2001-01-01"), "{finding}");
+}
+
+#[test]
 fn kubeadms_names_keep_existing_scripts_working() {
     let run =
         preflight(&["--ignore-preflight-errors=NumCPU,Mem,Port-10250,systemverification", "-o", "json"]);

@@ -1,6 +1,7 @@
 //! The exit codes: what scripts rely on.
 
-use crate::policy_stub::LoadError;
+use super::output;
+use std::process::ExitCode;
 
 /// No failure; warnings included.
 pub const OK: u8 = 0;
@@ -25,21 +26,24 @@ Exit codes:
 /// What ends a command without its result: the exit code, and what to say on standard error.
 #[derive(Debug)]
 pub(crate) struct Stop {
-    pub(crate) code: u8,
-    pub(crate) message: String,
+    code: u8,
+    message: String,
 }
 
 impl Stop {
+    /// Says `message`, as coming from this program.
     pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: format!("preflight: {}", message.into()) }
     }
-}
 
-impl From<LoadError> for Stop {
-    fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::Usage(message) => Self::new(USAGE, message),
-            LoadError::Policy(message) => Self::new(POLICY, message),
-        }
+    /// Says `message` as it is.
+    pub(crate) fn verbatim(code: u8, message: String) -> Self {
+        Self { code, message }
+    }
+
+    /// Says it.
+    pub(crate) fn exit(&self) -> ExitCode {
+        output::complain(&self.message);
+        self.code.into()
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 
 /// Says on standard error why there is nothing on standard output.
 pub(crate) fn complain(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "preflight: {}", message.trim_end());
+    let _ = writeln!(io::stderr().lock(), "{}", message.trim_end());
 }
 
 /// Whether `file` can be written as a file at all: found out before the run, not after it. A device such as
@@ -98,6 +98,11 @@ pub(crate) fn width(to_stdout: bool) -> usize {
 /// Whether to use colour in what goes to standard output (or, if not `to_stdout`, to a file).
 pub(super) fn color(option: Color, to_stdout: bool) -> bool {
     decide(option, to_stdout, io::stdout().is_terminal(), |name| env::var_os(name))
+}
+
+/// Whether to use colour in what goes to standard error.
+pub(super) fn color_of_errors(option: Color) -> bool {
+    decide(option, true, io::stderr().is_terminal(), |name| env::var_os(name))
 }
 
 /// In this order: the option; a file never; NO_COLOR (set and not empty: no-color.org); CLICOLOR_FORCE and

@@ -3,10 +3,10 @@
 use super::{
     args::{Allow, FailOn, Format, Global, RunArgs},
     exit::{self, Stop},
-    output,
+    output, policies,
 };
 use crate::{
-    policy_stub::{self, Source},
+    policy::Date,
     report::{
         human, json,
         model::{Report, Verdict},
@@ -19,10 +19,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
     match try_run(args, global) {
         Ok(code) => code.into(),
-        Err(stop) => {
-            output::complain(&stop.message);
-            stop.code.into()
-        }
+        Err(stop) => stop.exit(),
     }
 }
 
@@ -34,8 +31,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
         output::check_target(file).map_err(|e| Stop::new(exit::USAGE, format!("--output-file {e}")))?;
     }
     let door = door(args.root.as_deref())?;
-    let source = Source::from_option(args.policy.config.as_deref());
-    let policy = policy_stub::load(&source, &args.policy.set)?;
+    let policy = policies::load(args.policy.config.as_deref(), &args.policy.set, global.color)?;
     if !args.allow.is_empty() {
         let allowed: Vec<&Allow> = args.allow.iter().collect();
         tracing::info!(?allowed, "no check of this version goes beyond reading");
@@ -46,7 +42,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
         root: args.root.as_ref().map_or_else(|| "/".to_owned(), |root| root.display().to_string()),
         selection: Selection { only: args.only.clone(), skip: args.skip.clone() },
         ignored,
-        today: policy_stub::today(),
+        today: Date::today(),
         limits: Limits::with_deadline(args.timeout),
     };
     let report = run::run(&request).map_err(|e| match e {

@@ -2,8 +2,8 @@
 
 use super::{select::Selection, worker::Answer};
 use crate::{
+    glob::Glob,
     policy::{Date, OnUnknown, Policy, Rule, Waiver},
-    policy_stub::glob_matches,
     report::model::{self, Millis, NEEDS, Verdict},
 };
 use preflight_checks::{Cause, Finding, Outcome, Severity};
@@ -118,10 +118,9 @@ pub(super) fn waive(finding: &mut model::Finding, waivers: &[Waiver], today: Dat
     if finding.verdict < Verdict::Warn {
         return;
     }
-    let matching = || waivers.iter().filter(|w| glob_matches(&w.finding, &finding.id));
-    let expired = |w: &Waiver| w.until.is_some_and(|until| until < today);
-    let held = matching().find(|w| !expired(w)).cloned();
-    let ended = matching().find(|w| expired(w)).cloned();
+    let matching = || waivers.iter().filter(|w| Glob::new(&w.finding).matches(&finding.id));
+    let held = matching().find(|w| w.holds_on(today)).cloned();
+    let ended = matching().find(|w| !w.holds_on(today)).cloned();
     if let Some(waiver) = held {
         finding.verdict = Verdict::Warn;
         finding.waiver = Some(model::Waiver {

@@ -7,8 +7,7 @@
 use super::node_info::NodeFacts;
 use crate::{
     logging::payload_text,
-    policy::{Inputs, Policy, Rule},
-    policy_stub::{Applies, applies},
+    policy::{Applicability, Inputs, Policy, Rule},
 };
 use preflight_checks::{
     Evidence, Finding, Findings, Node, Severity, Unknown,
@@ -226,10 +225,12 @@ fn ask_where_it_applies(
     node: &Node,
     found: &mut Findings,
 ) -> Result<(), Unknown> {
-    match applies(&rule.when, inputs, node) {
-        Applies::Yes => return rule.check.run(node, found),
-        Applies::No(why, evidence) => found.push(Finding::not_applicable("", why, evidence)),
-        Applies::Unknown(unknown) => {
+    match rule.when.applies(inputs, node) {
+        Applicability::Applies => return rule.check.run(node, found),
+        Applicability::Not { reason, evidence } => {
+            found.push(Finding::not_applicable("", reason, evidence));
+        }
+        Applicability::Unknown(unknown) => {
             found.push(rule_level("when-unknown", "whether it applies could not be determined", &unknown));
         }
     }

@@ -8,6 +8,8 @@ use preflight_checks::{Evidence, Remedy, Risk};
 const INDENT: usize = 6;
 /// The width of the labels (`why:`, `mend:`) with the space behind them.
 const LABEL: usize = 7;
+/// The most pieces of evidence that are shown without `-v`.
+const PIECES: usize = 4;
 /// The longest piece of evidence that is shown without `-v`, in characters.
 const EVIDENCE: usize = 160;
 
@@ -101,7 +103,11 @@ fn evidence(finding: &Finding, style: Style) -> String {
         }
         format!("{}: {observed}", evidence.source)
     };
-    let lines: Vec<_> = finding.evidence.iter().map(line).collect();
+    let mut lines: Vec<_> = finding.evidence.iter().map(line).collect();
+    if !style.verbose && lines.len() > PIECES + 1 {
+        let more = lines.split_off(PIECES).len();
+        lines.push(format!("… and {more} more (-v shows them)"));
+    }
     list("seen:", lines.iter().map(String::as_str), style)
 }
 
