@@ -65,8 +65,9 @@ pub fn render(report: &Report, style: Style) -> String {
         out.push('\n');
     }
     if !style.quiet {
-        for finding in of(Verdict::Warn) {
-            out.push_str(&problem::warning(finding, style));
+        let warnings: Vec<_> = of(Verdict::Warn).collect();
+        for alike in warnings.chunk_by(|a, b| !style.verbose && problem::alike(a, b)) {
+            out.push_str(&problem::warnings(alike, style));
             out.push('\n');
         }
         for section in [rest::passed(report, style), rest::skipped(report, style)] {

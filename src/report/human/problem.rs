@@ -31,9 +31,28 @@ pub(super) fn failure(finding: &Finding, style: Style) -> String {
     out
 }
 
-/// A warning: without the evidence, unless it is asked for.
-pub(super) fn warning(finding: &Finding, style: Style) -> String {
+/// Whether two things are undetermined for the same reason, so that one text does for both.
+pub(super) fn alike(one: &Finding, other: &Finding) -> bool {
+    let rest = |finding: &Finding| match &finding.subject {
+        Some(subject) => finding.message.replace(subject.as_str(), ""),
+        None => finding.message.clone(),
+    };
+    let is_plain =
+        |f: &Finding| !f.determined && f.subject.is_some() && f.remedy.is_none() && f.waiver.is_none();
+    is_plain(one)
+        && is_plain(other)
+        && (&one.rule, &one.reason, &one.notes) == (&other.rule, &other.reason, &other.notes)
+        && rest(one) == rest(other)
+}
+
+/// A warning, and what is [`alike`]: without the evidence, unless it is asked for.
+pub(super) fn warnings(findings: &[&Finding], style: Style) -> String {
+    let [finding, others @ ..] = findings else { return String::new() };
     let mut out = head(finding, style);
+    let others: Vec<_> = others.iter().filter_map(|other| other.subject.as_deref()).collect();
+    if !others.is_empty() {
+        out.push_str(&labelled("alike:", &others.join(" "), style));
+    }
     out.push_str(&notes(finding, style));
     if style.verbose {
         out.push_str(&evidence(finding, style));
