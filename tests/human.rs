@@ -128,7 +128,7 @@ fn mixed() -> Report {
     unknown.evidence = vec![Evidence::new("/lib/modules", "permission denied (EACCES)")];
 
     let mut alike = unknown.clone();
-    alike.id = "kernel-modules/br_netfilter".to_owned();
+    "kernel-modules/br_netfilter".clone_into(&mut alike.id);
     alike.subject = Some("br_netfilter".to_owned());
     alike.message = alike.message.replace("overlay", "br_netfilter");
 
