@@ -254,10 +254,8 @@ impl Judge<'_> {
                 // either.
                 let cause = format!("unknown: {}", unknown.reason);
                 unknown.evidence.insert(0, line);
-                unknown.reason = format!(
-                    "{name} is a module, and it is not known whether {module} can be had: {}",
-                    unknown.reason
-                );
+                let it = if *name == item.option { "it".to_owned() } else { name.to_string() };
+                unknown.reason = format!("{it} is the module {module}, and {}", unknown.reason);
                 (Rank::Unknown, self.undetermined(item, "module-unknown", &unknown).follows(cause))
             }
         }
