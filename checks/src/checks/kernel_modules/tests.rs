@@ -123,6 +123,8 @@ fn loaded_is_more_than_loadable() {
     assert_eq!(remedy.commands, ["modprobe overlay"]);
     assert_eq!(remedy.persistent, ["echo overlay > /etc/modules-load.d/overlay.conf"]);
     expect(&machine(), loaded("nf_conntrack"), &Outcome::Pass, "loaded");
+    let unread = machine().error("/proc/modules", ReadErrorKind::Denied("EACCES"));
+    expect(&unread, loaded("overlay"), &Outcome::Undetermined(Some("run as root".into())), "unknown");
     expect(&machine(), loaded("ext4"), &Outcome::Pass, "built-in");
 }
 
