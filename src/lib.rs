@@ -3,4 +3,11 @@
 //! What a node is and what a check is lives in the crate [`preflight_checks`]; here a [`policy`] says which
 //! checks are asked and what becomes of their answers.
 
+pub mod cgroups;
+pub mod cli;
+mod explain;
+pub mod glob;
+pub mod logging;
 pub mod policy;
+pub mod report;
+pub mod run;

@@ -1,2 +1,7 @@
 //! The `preflight` program.
-fn main() {}
+
+use std::{env, process::ExitCode};
+
+fn main() -> ExitCode {
+    preflight::cli::main(env::args_os())
+}

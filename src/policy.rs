@@ -4,6 +4,28 @@
 //! then resolved into a [`Policy`] (profiles extended, inputs filled in, parameters bound to their checks), with
 //! every problem of every file collected on the way.
 
+mod date;
+mod diagnostics;
+mod lint;
+mod load;
 mod model;
+pub mod profiles;
+mod read;
+mod resolve;
+mod schema;
+mod show;
+mod source;
+mod when;
+mod yaml;
 
+pub use date::BadDate;
+pub use diagnostics::{Diagnostics, Level, Located};
 pub use model::{Date, Inputs, OnUnknown, Policy, Rule, Waiver, When};
+pub use profiles::Profile;
+pub use resolve::{LoadError, UsageError};
+pub use schema::schema;
+pub use source::Source;
+pub use when::Applicability;
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,13 @@
 //! What was looked at and what it showed: the only thing a pass can be made of.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The longest observation that is kept, in bytes. Evidence is for reading; the file itself stays on the node.
 const OBSERVED_LIMIT: usize = 400;
 
 /// One observation: where it was made and what was seen there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Evidence {
     /// A path of the node (`/proc/cgroups`) or the name of a probe (`uname`).
     pub source: String,

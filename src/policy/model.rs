@@ -4,6 +4,7 @@ use preflight_checks::{
     BoundCheck, Severity,
     facts::{cgroup::LayoutKind, environment},
     range::Range,
+    value::Value,
 };
 use schemars::JsonSchema;
 use semver::Version;
@@ -58,6 +59,10 @@ pub struct Rule {
     pub on_unknown: OnUnknown,
     /// Where the rule is asked at all.
     pub when: When,
+    /// The parameters as the policy gives them, inputs filled in, defaults left out: what `policy show` prints.
+    pub with: Value,
+    /// The file or profile that states the rule, as in [`Policy::source`].
+    pub origin: String,
 }
 
 /// What becomes of what could not be determined. There is no `pass` (law 3).

@@ -1,47 +1,15 @@
 //! Control groups: the layout, and every subsystem's state with its reason.
+//!
+//! `layout` tells v2, v1, hybrid and none apart by the mounts; `table` is what is known of the kernel's
+//! subsystems by version; `files` parses the cgroup files; `state` infers each subsystem's state from what they
+//! show, as pure functions; `survey` reads a node and puts it all together.
 
-use super::Known;
-use crate::{evidence::Unknown, node::Node};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+pub mod files;
+mod layout;
+mod state;
+mod survey;
+pub mod table;
 
-/// Which cgroup hierarchies the node uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LayoutKind {
-    /// One cgroup2 mount for everything.
-    V2,
-    /// Version 1 hierarchies only.
-    V1,
-    /// Version 1 hierarchies, with a cgroup2 mount beside them.
-    Hybrid,
-    /// No cgroup file system is mounted.
-    None,
-}
-
-impl LayoutKind {
-    /// The word in reports and policies.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::V2 => "v2",
-            Self::V1 => "v1",
-            Self::Hybrid => "hybrid",
-            Self::None => "none",
-        }
-    }
-}
-
-/// The layout and the mounts that make it.
-#[derive(Clone, Debug)]
-pub struct Layout {
-    /// The kind.
-    pub kind: LayoutKind,
-}
-
-impl Node {
-    /// The cgroup layout.
-    pub fn cgroup_layout(&self) -> &Known<Layout> {
-        self.facts().cgroup_layout.get_or_init(|| Err(Unknown::new("not looked for yet")))
-    }
-}
+pub use layout::{CGROUP_ROOT, Layout, LayoutKind};
+pub use state::{Basis, MaskSide, State, Subsystem};
+pub use survey::{Survey, Unified};

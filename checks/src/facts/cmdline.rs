@@ -51,6 +51,13 @@ impl Cmdline {
         })
     }
 
+    /// Whether the line has the parameter `name`, with or without a value.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        let fold = |s: &str| s.replace('-', "_");
+        self.words.iter().any(|w| fold(w.split_once('=').map_or(w.as_str(), |(key, _)| key)) == fold(name))
+    }
+
     /// The word `name=value` whose comma-separated value holds `item`, in the order of the line.
     #[must_use]
     pub fn word_listing(&self, name: &str, item: &str) -> Option<String> {
@@ -61,7 +68,7 @@ impl Cmdline {
 impl Node {
     /// The command line that the kernel was booted with.
     pub fn cmdline(&self) -> &Known<Cmdline> {
-        self.facts().cmdline.get_or_init(|| {
+        self.fact(|| {
             let read = self.read("/proc/cmdline");
             read.text().map(|text| Cmdline::parse(&text)).map_err(ReadError::unknown)
         })

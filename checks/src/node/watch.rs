@@ -50,4 +50,11 @@ impl Watch {
         state.hung.insert(path.clone());
         Some(path)
     }
+
+    /// A watch for the next thread: it knows what hung so far. A thread that was left behind keeps the old one,
+    /// so that what it does when its read ends after all is not taken for what the next one does.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        Self { state: Mutex::new(State { current: None, hung: self.state().hung.clone() }) }
+    }
 }

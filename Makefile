@@ -1,0 +1,34 @@
+# Every habit has a target. `make` alone lists them.
+CARGO ?= cargo
+PREFIX ?= /usr/local
+TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
+# The target whose C library is linked in. Only this one is tested.
+STATIC ?= x86_64-unknown-linux-gnu
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+DIST = preflight-$(VERSION)-$(firstword $(subst -, ,$(STATIC)))-linux
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+build: ## the release binary, target/release/preflight
+	$(CARGO) build --release --locked
+test: ## all tests
+	$(CARGO) test --workspace
+lint: ## formatting and lints, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+docs: ## the reference of the code, target/doc/preflight/index.html
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --lib
+install: ## install what `make build` built: PREFIX (/usr/local) below DESTDIR
+	@test -x $(TARGET_DIR)/release/preflight || { echo 'nothing to install yet: run `make build` first' >&2; exit 1; }
+	install -D -m 755 $(TARGET_DIR)/release/preflight $(DESTDIR)$(PREFIX)/bin/preflight
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/preflight README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT
+dist: ## one static file for any x86-64 Linux, and its SHA-256, in dist/
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC)
+	install -D -m 755 $(TARGET_DIR)/$(STATIC)/release/preflight dist/$(DIST)
+	cd dist && sha256sum $(DIST) >$(DIST).sha256
+dist-test: dist ## run that file in an empty chroot with only /proc and /sys (root or user namespaces)
+	tests/dist.sh dist/$(DIST)
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf dist
+.PHONY: help build test lint docs install dist dist-test clean

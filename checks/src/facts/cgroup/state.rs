@@ -1,0 +1,618 @@
+//! Why a subsystem is, or is not, in cgroup.controllers: the kernel's own rule (cgroup_control() and
+//! cgroup_init(), kernel/cgroup/cgroup.c), applied to what the node shows. Pure functions.
+
+use super::{
+    files::Row,
+    table::{self, Known, reached},
+};
+use crate::{
+    evidence::Evidence,
+    facts::{cmdline::Cmdline, kernel_config::Setting},
+};
+use semver::Version;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The state of a subsystem. Several can hold at once; it is the first of this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Not in this kernel.
+    NotCompiled,
+    /// Switched off with `cgroup_disable=`.
+    Disabled,
+    /// Attached to a version 1 hierarchy, which takes it away from version 2.
+    #[serde(rename = "bound-to-v1")]
+    BoundToV1,
+    /// In cgroup.controllers.
+    Listed,
+    /// On the version 2 hierarchy, always on, never listed (`cgrp_dfl_implicit_ss_mask`).
+    Implicit,
+    /// Has no version 2 interface, so never listed (`cgrp_dfl_inhibit_ss_mask`).
+    Inhibited,
+    /// The visible cgroup2 root is not the real one, and its parent did not pass it on.
+    NotDelegated,
+    /// Free and able to be on version 2, but no cgroup2 is mounted.
+    Unmounted,
+    /// Could not be told.
+    Unknown,
+}
+
+impl State {
+    /// The word in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotCompiled => "not-compiled",
+            Self::Disabled => "disabled",
+            Self::BoundToV1 => "bound-to-v1",
+            Self::Listed => "listed",
+            Self::Implicit => "implicit",
+            Self::Inhibited => "inhibited",
+            Self::NotDelegated => "not-delegated",
+            Self::Unmounted => "unmounted",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How something is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// From the kernel's version only.
+    Expected,
+    /// From what the kernel shows: cgroup.controllers, cgroup.stat, /proc/cgroups, BTF, its configuration.
+    Inferred,
+    /// The masks themselves were read.
+    Measured,
+}
+
+/// In which of the kernel's two masks a subsystem stands. They are fixed at boot and independent of mounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaskSide {
+    /// `cgrp_dfl_implicit_ss_mask`
+    Implicit,
+    /// `cgrp_dfl_inhibit_ss_mask`
+    Inhibited,
+    /// In neither: listed wherever version 2 has it.
+    Neither,
+}
+
+/// What a node shows of its subsystems.
+#[derive(Debug, Default)]
+pub(super) struct Shown<'a> {
+    /// The kernel's version.
+    pub(super) version: Option<&'a Version>,
+    /// /proc/cgroups, if it could be read.
+    pub(super) rows: Option<BTreeMap<String, Row>>,
+    /// Whether a cgroup2 is mounted where it counts.
+    pub(super) mounted: bool,
+    /// cgroup.controllers of that mount, if it could be read.
+    pub(super) listed: Option<Vec<String>>,
+    /// Whether that mount shows the real root.
+    pub(super) is_root: Option<bool>,
+    /// The `nr_subsys_` lines of cgroup.stat, if it has any.
+    pub(super) stat: Option<Vec<String>>,
+    /// The compiled-in subsystems by BTF.
+    pub(super) ids: Option<Vec<(String, u32)>>,
+    /// Version 1 hierarchies that can be seen: controller (v1 name), mount point and the mount as evidence.
+    pub(super) legacy: BTreeMap<String, (String, Evidence)>,
+    /// The kernel command line.
+    pub(super) cmdline: Option<&'a Cmdline>,
+    /// The files and mounts behind all that, by what they show.
+    pub(super) sources: Sources,
+}
+
+/// The evidence for each part of [`Shown`], to be attached to the subsystems that rest on it.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    pub(super) rows: Option<Evidence>,
+    pub(super) listed: Option<Evidence>,
+    pub(super) stat: Option<Evidence>,
+    pub(super) root: Option<Evidence>,
+    pub(super) mounts: Option<Evidence>,
+}
+
+/// One subsystem: its state, why, and how that is known.
+#[derive(Clone, Debug)]
+pub struct Subsystem {
+    /// The kernel's own name, the one on version 2: `io`.
+    pub name: String,
+    /// The name on version 1: `blkio`.
+    pub legacy_name: String,
+    /// What is known of it beforehand; none for one that only a vendor's kernel has.
+    pub known: Option<&'static Known>,
+    /// Its id, which is its bit in the masks, where BTF gives it.
+    pub id: Option<u32>,
+    /// Its state.
+    pub state: State,
+    /// How the state is known.
+    pub basis: Basis,
+    /// Whether it is in cgroup.controllers. None where there is no such list, or it could not be read.
+    pub listed: Option<bool>,
+    /// The hierarchy it is attached to (0: version 2), where /proc/cgroups names it.
+    pub hierarchy: Option<u32>,
+    /// Where its version 1 hierarchy is mounted.
+    pub legacy_mount: Option<String>,
+    /// The option that compiles it in and its setting, where the configuration could be read.
+    pub config: Option<(&'static str, Setting)>,
+    /// The mask it stands in and how that is known. None if it is not compiled in, is disabled (it then has no bit
+    /// in either), or cannot be told.
+    pub mask: Option<(MaskSide, Basis)>,
+    /// Whether the parent of the visible root passed it on. None at the real root, where nobody does.
+    pub delegated: Option<bool>,
+    /// Why, in sentences, the first for a table and all for a page.
+    pub notes: Vec<String>,
+    /// What that rests on.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Subsystem {
+    /// Whether it stands in the inhibit mask, whatever its state.
+    #[must_use]
+    pub fn is_inhibited(&self) -> bool {
+        matches!(self.mask, Some((MaskSide::Inhibited, _)))
+    }
+
+    /// Whether it is known to be in cgroup.controllers.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.listed == Some(true)
+    }
+
+    /// Whether it stands in the implicit mask, whatever its state.
+    #[must_use]
+    pub fn is_implicit(&self) -> bool {
+        matches!(self.mask, Some((MaskSide::Implicit, _)))
+    }
+}
+
+/// Whether a subsystem is in the kernel.
+enum Compiled {
+    Yes,
+    No(String, Vec<Evidence>),
+    Unknown(String),
+}
+
+/// Judges one subsystem by its kernel name.
+pub(super) fn judge(
+    name: &str,
+    shown: &Shown<'_>,
+    config: impl Fn(&'static str) -> Option<(Setting, Evidence)>,
+) -> Subsystem {
+    let known = table::find(name);
+    let legacy_name = known.map_or(name, |k| k.legacy);
+    let row = shown.rows.as_ref().and_then(|r| r.get(legacy_name)).copied();
+    let listed = shown.listed.as_ref().map(|l| l.iter().any(|n| n == name));
+    let setting = known.and_then(|k| config(k.config).map(|(s, e)| (k.config, s, e)));
+    let mut subsystem = Subsystem {
+        name: name.to_owned(),
+        legacy_name: legacy_name.to_owned(),
+        known,
+        id: shown.ids.as_ref().and_then(|ids| ids.iter().find(|(n, _)| n == name).map(|(_, id)| *id)),
+        state: State::Unknown,
+        basis: Basis::Inferred,
+        listed,
+        hierarchy: row.map(|r| r.hierarchy),
+        legacy_mount: shown.legacy.get(legacy_name).map(|(point, _)| point.clone()),
+        config: setting.as_ref().map(|(option, s, _)| (*option, s.clone())),
+        mask: None,
+        delegated: None,
+        notes: Vec::new(),
+        evidence: Vec::new(),
+    };
+    match compiled(&subsystem, row, shown, setting.as_ref()) {
+        Compiled::No(note, evidence) => {
+            subsystem.state = State::NotCompiled;
+            subsystem.notes.push(note);
+            subsystem.notes.extend(came_later(known, shown.version));
+            subsystem.evidence.extend(evidence);
+        }
+        Compiled::Unknown(why) => {
+            subsystem.basis = Basis::Expected;
+            subsystem.notes.push(format!("whether {name} is in this kernel could not be told: {why}"));
+        }
+        Compiled::Yes => judge_compiled(&mut subsystem, row, shown),
+    }
+    subsystem
+}
+
+fn compiled(
+    subsystem: &Subsystem,
+    row: Option<Row>,
+    shown: &Shown<'_>,
+    setting: Option<&(&'static str, Setting, Evidence)>,
+) -> Compiled {
+    let name = subsystem.name.as_str();
+    if subsystem.is_listed() || row.is_some() || subsystem.id.is_some() || subsystem.legacy_mount.is_some() {
+        return Compiled::Yes;
+    }
+    if let Some(ids) = &shown.ids {
+        let seen =
+            Evidence::new(crate::facts::btf::PATH, format!("enum cgroup_subsys_id has {} others", ids.len()));
+        let option = subsystem.known.map_or(String::new(), |k| format!(" (it takes {})", k.config));
+        let note =
+            format!("{name} is not compiled into this kernel: its enum of subsystems lacks it{option}");
+        return Compiled::No(note, vec![seen]);
+    }
+    let in_stat = |s: &Vec<String>| s.iter().any(|n| n == name);
+    if shown.stat.as_ref().is_some_and(in_stat) {
+        return Compiled::Yes;
+    }
+    match setting {
+        Some((_, Setting::BuiltIn, _)) => return Compiled::Yes,
+        Some((option, _, evidence)) => {
+            let note = format!("{name} is not compiled into this kernel: {option} is not set");
+            return Compiled::No(note, vec![evidence.clone()]);
+        }
+        None => {}
+    }
+    // /proc/cgroups leaves out what has no version 1 side (Linux 6.12, af000ce85293), which cpuset and memory
+    // may lack. Everything else has a row there if it is in the kernel at all; and what has version 2 files and no
+    // row would be counted in cgroup.stat.
+    let may_lack_row = subsystem.known.is_none_or(|k| k.legacy_config.is_some());
+    match &shown.rows {
+        None => Compiled::Unknown("/proc/cgroups could not be read, nor the kernel's configuration".into()),
+        Some(_) if !may_lack_row || shown.stat.is_some() => {
+            let note = format!("{name} is not compiled into this kernel: neither /proc/cgroups nor any cgroup file knows it");
+            Compiled::No(note, shown.sources.rows.iter().cloned().collect())
+        }
+        Some(_) => Compiled::Unknown(
+            "/proc/cgroups leaves it out, as Linux 6.12 and later do for what has no version 1 side, and the \
+             kernel's configuration could not be read"
+                .into(),
+        ),
+    }
+}
+
+fn came_later(known: Option<&Known>, version: Option<&Version>) -> Option<String> {
+    let (known, version) = (known?, version?);
+    let (major, minor) = known.added;
+    (!reached(version, known.added))
+        .then(|| format!("Linux {major}.{minor} brought {}; this kernel is {version}", known.name))
+}
+
+fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>) {
+    let at = &shown.sources;
+    let row_evidence = || {
+        let seen = row.map(|r| {
+            format!("{} {} {} {}", subsystem.legacy_name, r.hierarchy, r.cgroups, u8::from(r.enabled))
+        });
+        at.rows.as_ref().zip(seen).map(|(e, seen)| Evidence::new(&e.source, seen))
+    };
+    if let Some(evidence) = disabled(subsystem, row, shown) {
+        subsystem.notes.push(disabled_note(&subsystem.name, shown.cmdline, &subsystem.legacy_name));
+        subsystem.evidence.extend(row_evidence());
+        subsystem.evidence.extend(evidence);
+        subsystem.state = State::Disabled;
+        return;
+    }
+    subsystem.mask = mask_side(subsystem, row, shown);
+    if shown.mounted && shown.is_root == Some(false) {
+        subsystem.delegated = match subsystem.mask {
+            Some((MaskSide::Neither, _)) => subsystem.listed,
+            _ => None,
+        };
+    }
+    subsystem.evidence.extend(row_evidence());
+    let on_v1 = row.map_or(subsystem.legacy_mount.is_some() && !subsystem.is_listed(), |r| r.hierarchy != 0);
+    if on_v1 {
+        subsystem.state = State::BoundToV1;
+        subsystem.evidence.extend(shown.legacy.get(&subsystem.legacy_name).map(|(_, mount)| mount.clone()));
+        subsystem.notes.extend(bound_notes(subsystem, row));
+        return;
+    }
+    subsystem.evidence.extend(at.listed.iter().cloned());
+    if subsystem.is_listed() {
+        subsystem.state = State::Listed;
+        subsystem.notes.push(listed_note(subsystem, shown.is_root));
+        return;
+    }
+    judge_unlisted(subsystem, shown);
+}
+
+/// A subsystem that is in the kernel, enabled and on the version 2 hierarchy, yet not in the list.
+fn judge_unlisted(subsystem: &mut Subsystem, shown: &Shown<'_>) {
+    let at = &shown.sources;
+    subsystem.evidence.extend(at.stat.iter().cloned());
+    let Some((side, basis)) = subsystem.mask else {
+        subsystem.basis = Basis::Expected;
+        subsystem.notes.push(format!(
+            "{} is in this kernel and not in cgroup.controllers; why could not be told from cgroup.stat, \
+             /proc/cgroups, /proc/cmdline and the kernel's version",
+            subsystem.name
+        ));
+        return;
+    };
+    subsystem.basis = basis;
+    match side {
+        MaskSide::Implicit => subsystem.state = State::Implicit,
+        MaskSide::Inhibited => subsystem.state = State::Inhibited,
+        MaskSide::Neither if !shown.mounted => {
+            subsystem.state = State::Unmounted;
+            subsystem.evidence.extend(at.mounts.iter().cloned());
+            subsystem.basis = Basis::Inferred;
+        }
+        MaskSide::Neither if shown.listed.is_none() => {
+            subsystem.basis = Basis::Expected;
+            subsystem.notes.push(format!(
+                "{} can be on cgroup v2, but whether it is could not be told: cgroup.controllers could not be read",
+                subsystem.name
+            ));
+            return;
+        }
+        MaskSide::Neither => {
+            subsystem.state = State::NotDelegated;
+            subsystem.evidence.extend(at.root.iter().cloned());
+        }
+    }
+    subsystem.notes.push(unlisted_note(subsystem, shown.version));
+}
+
+fn disabled(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<Vec<Evidence>> {
+    let word = disabling_word(&subsystem.name, &subsystem.legacy_name, shown.cmdline);
+    let by_row = row.is_some_and(|r| !r.enabled);
+    // Without a row (no version 1 side) only the command line tells; what is listed is certainly not disabled.
+    let by_word = row.is_none() && word.is_some() && !subsystem.is_listed();
+    (by_row || by_word).then(|| word.map(|w| Evidence::new("/proc/cmdline", w)).into_iter().collect())
+}
+
+fn disabling_word(name: &str, legacy: &str, cmdline: Option<&Cmdline>) -> Option<String> {
+    let cmdline = cmdline?;
+    [name, legacy].into_iter().find_map(|n| cmdline.word_listing("cgroup_disable", n))
+}
+
+fn disabled_note(name: &str, cmdline: Option<&Cmdline>, legacy: &str) -> String {
+    match disabling_word(name, legacy, cmdline) {
+        Some(word) => format!("{name} is switched off at boot: `{word}` on the kernel command line"),
+        None => format!("{name} is switched off: /proc/cgroups says enabled 0"),
+    }
+}
+
+/// In which mask a subsystem stands that is in the kernel and enabled.
+fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<(MaskSide, Basis)> {
+    let on_v2 = row.map_or(subsystem.legacy_mount.is_none(), |r| r.hierarchy == 0);
+    // cgroup.stat also counts what was disabled at boot, which stands in neither mask: where neither a row nor the
+    // command line can tell, only its absence there says something.
+    let may_be_disabled = row.is_none() && shown.cmdline.is_none() && !subsystem.is_listed();
+    if may_be_disabled {
+        let counted = shown.stat.as_ref().is_none_or(|s| s.contains(&subsystem.name));
+        return (on_v2 && !counted).then_some((MaskSide::Inhibited, Basis::Inferred));
+    }
+    let expected = expected_side(subsystem.known, shown);
+    let implicit = expected == Some(MaskSide::Implicit);
+    if on_v2 && subsystem.is_listed() && shown.is_root == Some(true) {
+        return Some((MaskSide::Neither, Basis::Inferred));
+    }
+    if on_v2 && let Some(stat) = &shown.stat {
+        let at_root = shown.is_root == Some(true) && shown.listed.is_some();
+        let side = match (stat.contains(&subsystem.name), at_root || implicit) {
+            (false, _) => MaskSide::Inhibited,
+            (true, true) => MaskSide::Implicit,
+            (true, false) => MaskSide::Neither,
+        };
+        return Some((side, Basis::Inferred));
+    }
+    if on_v2 && shown.is_root == Some(true) && shown.listed.is_some() {
+        // The real root lists everything that is attached and in neither mask.
+        let side = if implicit { MaskSide::Implicit } else { MaskSide::Inhibited };
+        return Some((side, Basis::Inferred));
+    }
+    expected.map(|side| (side, Basis::Expected))
+}
+
+fn expected_side(known: Option<&Known>, shown: &Shown<'_>) -> Option<MaskSide> {
+    let (known, version) = (known?, shown.version?);
+    // `cgroup_debug` (Linux 4.13) makes the debug subsystem implicit (kernel/cgroup/debug.c:362-376 in 7.3).
+    if known.name == "debug" && shown.cmdline.is_some_and(|c| c.has("cgroup_debug")) {
+        return Some(MaskSide::Implicit);
+    }
+    Some(if known.implicit_since.is_some_and(|v| reached(version, v)) {
+        MaskSide::Implicit
+    } else if known.listed_since.is_some_and(|v| reached(version, v)) {
+        MaskSide::Neither
+    } else {
+        MaskSide::Inhibited
+    })
+}
+
+fn listed_note(subsystem: &Subsystem, is_root: Option<bool>) -> String {
+    let name = &subsystem.name;
+    match is_root {
+        Some(false) => {
+            format!("{name} is in cgroup.controllers of the cgroup visible here: its parent passed it on")
+        }
+        _ => format!("{name} is in cgroup.controllers of the cgroup2 root"),
+    }
+}
+
+fn bound_notes(subsystem: &Subsystem, row: Option<Row>) -> Vec<String> {
+    let name = &subsystem.name;
+    let number = row.map_or(String::new(), |r| format!(" {}", r.hierarchy));
+    let mut notes = vec![match &subsystem.legacy_mount {
+        Some(point) => format!(
+            "{name} is attached to the cgroup v1 hierarchy{number}, mounted on {point}, which takes it away from \
+             cgroup v2"
+        ),
+        None => format!(
+            "{name} is attached to the cgroup v1 hierarchy{number}, which takes it away from cgroup v2; no mount of \
+             that hierarchy is visible here: it is mounted elsewhere, or lives on because it has child cgroups"
+        ),
+    }];
+    match subsystem.mask {
+        Some((MaskSide::Inhibited, _)) => {
+            notes.push(format!("without v1, {name} would be inhibited on cgroup v2 and still not be listed"));
+        }
+        Some((MaskSide::Implicit, _)) => {
+            notes.push(format!(
+                "without v1, {name} would be implicit on cgroup v2: always on, and still not listed"
+            ));
+        }
+        _ => {}
+    }
+    notes
+}
+
+fn unlisted_note(subsystem: &Subsystem, version: Option<&Version>) -> String {
+    let name = &subsystem.name;
+    let instead = subsystem.known.and_then(|k| k.replacement);
+    match subsystem.state {
+        State::Implicit => format!(
+            "{name} is implicit on cgroup v2: it is always on and has no files, so the kernel leaves it out of \
+             cgroup.controllers"
+        ),
+        State::Inhibited => {
+            let later =
+                subsystem.known.and_then(|k| k.listed_since).zip(version).filter(|(s, v)| !reached(v, *s));
+            let tail = match (later, instead) {
+                (Some(((major, minor), version)), _) => {
+                    format!("; it got them with Linux {major}.{minor}, and this kernel is {version}")
+                }
+                (None, Some(instead)) => format!("; there its work is done by {instead}"),
+                (None, None) => String::new(),
+            };
+            format!(
+                "{name} is inhibited on cgroup v2: it has no v2 interface files, so the kernel leaves it out of \
+                 cgroup.controllers{tail}"
+            )
+        }
+        State::Unmounted => format!("{name} is free for cgroup v2, but no cgroup2 file system is mounted"),
+        _ => format!(
+            "{name} is not delegated: the cgroup2 root visible here is not the real root, and its parent does not \
+             pass {name} on in cgroup.subtree_control"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(hierarchy: u32, enabled: bool) -> Row {
+        Row { hierarchy, cgroups: 1, enabled }
+    }
+
+    fn shown<'a>(version: &'a Version, rows: &[(&str, Row)], listed: Option<&[&str]>) -> Shown<'a> {
+        Shown {
+            version: Some(version),
+            rows: Some(rows.iter().map(|(n, r)| ((*n).to_owned(), *r)).collect()),
+            mounted: listed.is_some(),
+            listed: listed.map(|l| l.iter().map(|n| (*n).to_owned()).collect()),
+            is_root: listed.map(|_| true),
+            ..Shown::default()
+        }
+    }
+
+    fn state(name: &str, shown: &Shown<'_>) -> (State, Basis) {
+        let s = judge(name, shown, |_| None);
+        assert!(!s.notes.is_empty(), "{name} has no note");
+        (s.state, s.basis)
+    }
+
+    #[test]
+    fn at_the_real_root_everything_unlisted_is_in_a_mask() {
+        let v = Version::new(6, 1, 0);
+        let s = shown(
+            &v,
+            &[("devices", row(0, true)), ("perf_event", row(0, true)), ("blkio", row(0, true))],
+            Some(&["io"]),
+        );
+        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Inferred));
+        assert_eq!(state("perf_event", &s), (State::Implicit, Basis::Inferred));
+        assert_eq!(state("io", &s), (State::Listed, Basis::Inferred));
+        assert_eq!(state("misc", &s), (State::NotCompiled, Basis::Inferred));
+    }
+
+    #[test]
+    fn cgroup_stat_decides_before_the_table() {
+        let v = Version::new(6, 18, 0);
+        // A vendor's subsystem that nobody here knows, and one that the vendor made implicit.
+        let mut s = shown(&v, &[("nvm", row(0, true)), ("net_cls", row(0, true))], Some(&[]));
+        s.stat = Some(vec!["nvm".into()]);
+        let line = Cmdline::default();
+        s.cmdline = Some(&line);
+        assert_eq!(state("nvm", &s), (State::Implicit, Basis::Inferred));
+        assert_eq!(state("net_cls", &s), (State::Inhibited, Basis::Inferred));
+        // Not at the real root, being in cgroup.stat means: not passed on.
+        s.is_root = Some(false);
+        s.stat = Some(vec!["net_cls".into(), "perf_event".into(), "memory".into()]);
+        assert_eq!(state("net_cls", &s), (State::NotDelegated, Basis::Inferred));
+        assert_eq!(state("perf_event", &s), (State::Implicit, Basis::Inferred));
+        assert_eq!(state("memory", &s), (State::NotDelegated, Basis::Inferred));
+    }
+
+    #[test]
+    fn older_kernels_inhibit_more() {
+        let v = Version::new(4, 19, 0);
+        let s = shown(&v, &[("cpuset", row(0, true))], Some(&["memory"]));
+        assert_eq!(state("cpuset", &s), (State::Inhibited, Basis::Inferred));
+        let note = judge("cpuset", &s, |_| None).notes.remove(0);
+        assert!(note.contains("Linux 5.0"), "{note}");
+    }
+
+    #[test]
+    fn disabled_by_the_row_or_by_the_command_line() {
+        let v = Version::new(6, 18, 0);
+        let line = Cmdline::parse("ro cgroup_disable=memory,blkio");
+        let mut s = shown(&v, &[("blkio", row(0, false))], Some(&["cpu"]));
+        s.cmdline = Some(&line);
+        s.ids = Some(vec![("memory".into(), 4), ("io".into(), 3)]);
+        assert_eq!(state("memory", &s).0, State::Disabled);
+        let io = judge("io", &s, |_| None);
+        assert_eq!((io.state, io.mask), (State::Disabled, None));
+        assert!(io.notes[0].contains("`cgroup_disable=memory,blkio`"), "{:?}", io.notes);
+        // Named on the command line, but not in this kernel.
+        s.ids = Some(vec![("cpu".into(), 1)]);
+        assert_eq!(state("memory", &s).0, State::NotCompiled);
+    }
+
+    #[test]
+    fn what_may_be_disabled_is_not_called_implicit() {
+        // Linux 6.18 with cgroup_disable=memory and an unreadable command line: no row, yet counted in cgroup.stat.
+        let v = Version::new(6, 18, 0);
+        let mut s = shown(&v, &[("cpu", row(0, true))], Some(&["cpu"]));
+        s.stat = Some(vec!["cpu".into(), "memory".into()]);
+        s.ids = Some(vec![("memory".into(), 4), ("devices".into(), 5)]);
+        assert_eq!(state("memory", &s).0, State::Unknown);
+        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Inferred));
+    }
+
+    #[test]
+    fn bound_to_v1_with_and_without_a_visible_mount() {
+        let v = Version::new(6, 1, 0);
+        let mut s = shown(&v, &[("devices", row(5, true)), ("pids", row(9, true))], Some(&[]));
+        let mount = Evidence::new("/proc/self/mountinfo", "/sys/fs/cgroup/devices cgroup rw,devices");
+        s.legacy.insert("devices".into(), ("/sys/fs/cgroup/devices".into(), mount));
+        let devices = judge("devices", &s, |_| None);
+        assert_eq!((devices.state, devices.is_inhibited()), (State::BoundToV1, true));
+        assert!(devices.notes[0].contains("/sys/fs/cgroup/devices"));
+        let pids = judge("pids", &s, |_| None);
+        assert_eq!((pids.state, pids.legacy_mount.is_none()), (State::BoundToV1, true));
+        assert!(pids.notes[0].contains("no mount of that hierarchy is visible"));
+    }
+
+    #[test]
+    fn with_nothing_mounted_the_version_tells() {
+        let v = Version::new(6, 1, 0);
+        let s = shown(&v, &[("devices", row(0, true)), ("memory", row(0, true))], None);
+        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Expected));
+        assert_eq!(state("memory", &s), (State::Unmounted, Basis::Inferred));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown() {
+        let v = Version::new(6, 18, 0);
+        let mut s = shown(&v, &[], None);
+        s.rows = None;
+        assert_eq!(state("memory", &s).0, State::Unknown);
+        // Mounted, but the list cannot be read.
+        let mut s = shown(&v, &[("memory", row(0, true))], None);
+        s.mounted = true;
+        assert_eq!(state("memory", &s).0, State::Unknown);
+        // Since 6.12, no row does not mean: not in the kernel.
+        let s = shown(&v, &[("cpu", row(0, true))], None);
+        assert_eq!(state("memory", &s).0, State::Unknown);
+        assert_eq!(state("pids", &s).0, State::NotCompiled);
+    }
+}

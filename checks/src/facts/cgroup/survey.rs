@@ -1,0 +1,236 @@
+//! Reads what a node shows of its cgroups and judges every subsystem.
+
+use super::{
+    Layout, LayoutKind, Subsystem, files,
+    state::{self, Shown, Sources},
+    table,
+};
+use crate::{
+    evidence::{Evidence, Unknown},
+    facts::{Known, btf},
+    node::{Node, ReadErrorKind},
+};
+use std::collections::BTreeMap;
+
+/// Every cgroup subsystem of a node, and where the kernel shows them.
+#[derive(Debug)]
+pub struct Survey {
+    /// The layout.
+    pub layout: LayoutKind,
+    /// The cgroup2 mount of the layout, if there is one.
+    pub unified: Option<Unified>,
+    /// Every subsystem of the running kernel and of the mainline table, in the order of the kernel's enum; those
+    /// that only this kernel knows come last.
+    pub subsystems: Vec<Subsystem>,
+    /// The width of the kernel's masks in bits, if BTF was asked and tells.
+    pub mask_bits: Option<u32>,
+    /// What could not be read and would have told more.
+    pub gaps: Vec<Evidence>,
+}
+
+/// The cgroup2 mount of a layout.
+#[derive(Clone, Debug)]
+pub struct Unified {
+    /// Where it is mounted.
+    pub point: String,
+    /// Whether it shows the real root: not so in a container or a delegated slice. None if that can't be told.
+    pub is_root: Option<bool>,
+    /// Whether this mount is read-only.
+    pub read_only: bool,
+    /// Whether delegation to cgroup namespaces is bounded (mount option `nsdelegate`).
+    pub nsdelegate: bool,
+    /// What cgroup.subtree_control of that cgroup enables for its children, if it could be read.
+    pub subtree_control: Option<Vec<String>>,
+}
+
+impl Survey {
+    /// The subsystem called `name` on version 1 or 2.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Subsystem> {
+        self.subsystems.iter().find(|s| s.name == name || s.legacy_name == name)
+    }
+}
+
+impl Node {
+    /// Surveys the cgroup subsystems. `with_btf` also reads the kernel's type information (3 to 6 MB), which tells
+    /// for certain what is compiled in, and the ids.
+    ///
+    /// # Errors
+    /// When the layout could not be determined.
+    pub fn cgroup_survey(&self, with_btf: bool) -> Known<Survey> {
+        let layout = self.cgroup_layout().as_ref().map_err(Clone::clone)?;
+        let mut gaps = Vec::new();
+        let mut shown = self.shown(layout, &mut gaps);
+        let mut mask_bits = None;
+        if with_btf {
+            match self.cgroup_types() {
+                Ok(types) => {
+                    mask_bits = types.mask_bits;
+                    shown.ids = Some(types.subsystems);
+                }
+                Err(unknown) => gaps.extend(unknown.evidence),
+            }
+        }
+        if let Err(unknown) = self.kernel_config() {
+            gaps.extend(unknown.evidence.iter().cloned());
+        }
+        let config = |option: &'static str| {
+            let config = self.kernel_config().as_ref().ok()?;
+            Some((config.get(option), config.evidence(option)))
+        };
+        let subsystems = universe(&shown).iter().map(|name| state::judge(name, &shown, config)).collect();
+        let unified = layout.unified.as_ref().map(|mount| Unified {
+            point: mount.point.clone(),
+            is_root: shown.is_root,
+            read_only: mount.has_option("ro"),
+            nsdelegate: mount.has_option("nsdelegate"),
+            subtree_control: self
+                .read(&format!("{}/cgroup.subtree_control", mount.point))
+                .text()
+                .ok()
+                .map(|t| files::controllers(&t)),
+        });
+        Ok(Survey { layout: layout.kind, unified, subsystems, mask_bits, gaps })
+    }
+
+    fn shown<'a>(&'a self, layout: &Layout, gaps: &mut Vec<Evidence>) -> Shown<'a> {
+        let rows = self.read("/proc/cgroups");
+        if rows.bytes().is_err() {
+            gaps.push(rows.evidence());
+        }
+        let mut shown = Shown {
+            version: self.kernel_release().as_ref().ok().map(|r| &r.version),
+            rows: rows.text().ok().map(|t| files::proc_cgroups(&t)),
+            mounted: layout.unified.is_some(),
+            cmdline: self.cmdline().as_ref().ok(),
+            legacy: legacy_mounts(layout, self.mounts().as_ref().map_or("mounts", |m| m.source())),
+            sources: Sources {
+                rows: rows.bytes().is_ok().then(|| rows.evidence()),
+                mounts: layout.evidence.first().cloned(),
+                ..Sources::default()
+            },
+            ..Shown::default()
+        };
+        if let Some(mount) = &layout.unified {
+            let list = self.read(&format!("{}/cgroup.controllers", mount.point));
+            let stat = self.read(&format!("{}/cgroup.stat", mount.point));
+            gaps.extend([&list, &stat].into_iter().filter(|r| r.bytes().is_err()).map(|r| r.evidence()));
+            shown.listed = list.text().ok().map(|t| files::controllers(&t));
+            shown.sources.listed = list.text().ok().map(|t| list.quote(t.trim()));
+            shown.stat = stat.text().ok().and_then(|t| files::stat_subsystems(&t));
+            shown.sources.stat = shown.stat.as_ref().map(|names| {
+                stat.quote(names.iter().map(|n| format!("nr_subsys_{n}")).collect::<Vec<_>>().join(" "))
+            });
+            let (is_root, seen) = self.is_real_root(&mount.point, &mount.root);
+            shown.is_root = is_root;
+            shown.sources.root = Some(seen);
+        }
+        shown
+    }
+
+    /// Whether the cgroup mounted on `point` is the real root. Every other cgroup has cgroup.type (Linux 4.14) and
+    /// cgroup.events, the root neither; in a cgroup namespace nothing else tells them apart.
+    fn is_real_root(&self, point: &str, mounted_root: &str) -> (Option<bool>, Evidence) {
+        if mounted_root != "/" {
+            let seen = format!("{mounted_root} of the hierarchy is mounted here, not its root");
+            return (Some(false), Evidence::new(point, seen));
+        }
+        let mut seen = Evidence::new(point, "neither cgroup.type nor cgroup.events");
+        for name in ["cgroup.type", "cgroup.events"] {
+            let path = format!("{point}/{name}");
+            match self.kind(&path) {
+                Ok(_) => {
+                    return (Some(false), Evidence::new(path, "exists, which it does in no root cgroup"));
+                }
+                Err(e) if e.kind == ReadErrorKind::Missing => {}
+                Err(e) => {
+                    seen = e.evidence();
+                    return (None, seen);
+                }
+            }
+        }
+        (Some(true), seen)
+    }
+
+    /// What the kernel's type information says of cgroup subsystems.
+    ///
+    /// # Errors
+    /// When it is missing, can't be read, or says nothing of them.
+    pub fn cgroup_types(&self) -> Known<btf::CgroupTypes> {
+        let bytes = self.read_once(btf::PATH, btf::LIMIT).map_err(|e| e.unknown())?;
+        btf::cgroup_types(&bytes).map_err(|e| {
+            Unknown::new(format!("{}: {e}", btf::PATH)).tried([Evidence::new(btf::PATH, e.to_string())])
+        })
+    }
+}
+
+fn legacy_mounts(layout: &Layout, source: &str) -> BTreeMap<String, (String, Evidence)> {
+    let mut mounts = BTreeMap::new();
+    for (mount, names) in &layout.legacy {
+        for name in names {
+            mounts
+                .entry(name.clone())
+                .or_insert_with(|| (mount.point.clone(), Evidence::new(source, &mount.line)));
+        }
+    }
+    mounts
+}
+
+/// The kernel names of all subsystems that anything shows, and of those of the mainline table.
+fn universe(shown: &Shown<'_>) -> Vec<String> {
+    let mut names: Vec<String> = table::SUBSYSTEMS.iter().map(|k| k.name.to_owned()).collect();
+    let rows = shown.rows.iter().flat_map(BTreeMap::keys).map(String::as_str);
+    let ids = shown.ids.iter().flatten().map(|(n, _)| n.as_str());
+    let lists = shown.listed.iter().chain(&shown.stat).flatten().map(String::as_str);
+    for name in ids.chain(lists).chain(rows) {
+        let name = table::find(name).map_or(name, |k| k.name);
+        if !names.iter().any(|n| n == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{facts::cgroup::State, node::Memory};
+
+    fn v2(memory: Memory) -> Memory {
+        memory
+            .file("/proc/sys/kernel/osrelease", "6.12.107+deb13-amd64\n")
+            .file("/proc/self/mountinfo", "1 0 0:2 / / rw - ext4 /dev/vda rw\n2 1 0:3 / /sys/fs/cgroup ro - cgroup2 cgroup2 rw,nsdelegate\n")
+            .file("/proc/cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\nblkio\t0\t1\t1\nnvm\t0\t1\t1\n")
+            .file("/sys/fs/cgroup/cgroup.controllers", "io\n")
+            .file("/sys/fs/cgroup/cgroup.subtree_control", "")
+    }
+
+    #[test]
+    fn unknown_subsystems_are_carried_through() {
+        let node = Node::in_memory(v2(Memory::new()));
+        let survey = node.cgroup_survey(false).unwrap();
+        assert_eq!(survey.find("blkio").unwrap().state, State::Listed);
+        assert_eq!(survey.subsystems.last().unwrap().name, "nvm");
+        let unified = survey.unified.unwrap();
+        assert_eq!((unified.is_root, unified.read_only, unified.nsdelegate), (Some(true), true, true));
+    }
+
+    #[test]
+    fn btf_tells_ids_and_width() {
+        let btf = include_bytes!("../../../tests/data/btf/btf-6.12.bin");
+        let node = Node::in_memory(v2(Memory::new().file(btf::PATH, btf)));
+        let survey = node.cgroup_survey(true).unwrap();
+        assert_eq!(survey.mask_bits, Some(16));
+        assert_eq!(survey.find("memory").unwrap().id, Some(4));
+        assert_eq!(survey.find("dmem").unwrap().state, State::NotCompiled);
+    }
+
+    #[test]
+    fn a_file_that_only_other_cgroups_have_tells_that_this_is_not_the_root() {
+        for file in ["cgroup.type", "cgroup.events"] {
+            let memory = v2(Memory::new()).file(&format!("/sys/fs/cgroup/{file}"), "domain\n");
+            let survey = Node::in_memory(memory).cgroup_survey(false).unwrap();
+            assert_eq!(survey.unified.unwrap().is_root, Some(false));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `preflight cgroups`: every cgroup subsystem of the kernel, its state, and why.
+
+mod human;
+mod model;
+
+pub use human::{explain, table};
+pub use model::{CgroupReport, Controller, Mask, Masks};
+
+use crate::cli::{
+    CgroupsArgs, Format,
+    exit::{self, Stop},
+    output,
+    run_command::door,
+};
+use preflight_checks::{
+    Node,
+    facts::{
+        Known,
+        cgroup::{Basis, MaskSide, Subsystem, Survey, Unified},
+        kernel_config::Setting,
+    },
+    names::nearest,
+};
+use std::{process::ExitCode, sync::Arc};
+
+/// Runs the command.
+pub(crate) fn run(args: &CgroupsArgs) -> ExitCode {
+    let answered = answer(args).and_then(|text| {
+        output::print(&text).map_err(|e| Stop::new(exit::INTERNAL, format!("standard output: {e}")))
+    });
+    match answered {
+        Ok(()) => exit::OK.into(),
+        Err(stop) => stop.exit(),
+    }
+}
+
+fn answer(args: &CgroupsArgs) -> Result<String, Stop> {
+    let door = door(args.root.as_deref())?;
+    let report = report(&Node::new(door, Arc::default())).map_err(|unknown| {
+        let needs = unknown.needs.map_or_else(String::new, |needs| format!("; {needs}"));
+        Stop::new(
+            exit::INTERNAL,
+            format!("the cgroup layout could not be determined: {}{needs}", unknown.reason),
+        )
+    })?;
+    if let Some(name) = &args.explain {
+        return explain(&report, name).ok_or_else(|| {
+            let names = report.controllers.iter().flat_map(|c| [c.name.as_str(), c.legacy_name.as_str()]);
+            let help = match nearest(name, names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`preflight cgroups` lists them all".to_owned(),
+            };
+            Stop::new(exit::USAGE, format!("no cgroup subsystem is called `{name}`; {help}"))
+        });
+    }
+    match args.output {
+        Format::Human => Ok(table(&report)),
+        Format::Json => serde_json::to_string_pretty(&report)
+            .map(|text| text + "\n")
+            .map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
+    }
+}
+
+/// Surveys the node and makes the report of DESIGN 5.
+///
+/// # Errors
+/// When the layout could not be determined.
+pub fn report(node: &Node) -> Known<CgroupReport> {
+    let survey = node.cgroup_survey(true)?;
+    let kernel = node.kernel_release().as_ref().ok().map(|r| r.text.clone());
+    Ok(CgroupReport::of(&survey, kernel))
+}
+
+impl CgroupReport {
+    fn of(survey: &Survey, kernel: Option<String>) -> Self {
+        Self {
+            api_version: "preflight/v1",
+            kind: "CgroupReport",
+            kernel,
+            layout: survey.layout,
+            unified_mount: survey.unified.as_ref().map(|u| u.point.clone()),
+            is_root_cgroup: survey.unified.as_ref().and_then(|u| u.is_root),
+            read_only: survey.unified.as_ref().map(|u| u.read_only),
+            nsdelegate: survey.unified.as_ref().map(|u| u.nsdelegate),
+            subtree_control: survey.unified.as_ref().and_then(|u: &Unified| u.subtree_control.clone()),
+            controllers: survey.subsystems.iter().map(Controller::of).collect(),
+            masks: Masks::of(survey),
+            gaps: survey.gaps.clone(),
+        }
+    }
+}
+
+impl Controller {
+    fn of(s: &Subsystem) -> Self {
+        let mut notes = s.notes.iter();
+        let note = notes.next().cloned().unwrap_or_default();
+        Self {
+            name: s.name.clone(),
+            legacy_name: s.legacy_name.clone(),
+            id: s.id,
+            state: s.state,
+            basis: s.basis,
+            listed: s.listed,
+            hierarchy: s.hierarchy,
+            legacy_mount: s.legacy_mount.clone(),
+            config: s.config.as_ref().map(|(option, setting)| config_line(option, setting)),
+            also_inhibited: s.is_inhibited(),
+            delegated: s.delegated,
+            replacement: s.known.and_then(|k| k.replacement).map(str::to_owned),
+            note,
+            notes: notes.cloned().collect(),
+            evidence: s.evidence.clone(),
+        }
+    }
+}
+
+fn config_line(option: &str, setting: &Setting) -> String {
+    match setting {
+        Setting::BuiltIn => format!("{option}=y"),
+        Setting::Module => format!("{option}=m"),
+        Setting::Value(value) => format!("{option}={value}"),
+        Setting::NotSet => format!("# {option} is not set"),
+        Setting::Absent => format!("{option} is absent"),
+    }
+}
+
+impl Masks {
+    fn of(survey: &Survey) -> Self {
+        let side = |wanted: MaskSide| -> (Mask, Option<Basis>) {
+            let members: Vec<&Subsystem> =
+                survey.subsystems.iter().filter(|s| s.mask.is_some_and(|(m, _)| m == wanted)).collect();
+            let value = members.iter().try_fold(0_u64, |bits, s| Some(bits | 1_u64.checked_shl(s.id?)?));
+            let names = members.iter().map(|s| s.name.clone()).collect();
+            let basis = members.iter().filter_map(|s| s.mask.map(|(_, basis)| basis)).min();
+            // Without ids the bits are not known; an empty mask is zero all the same, but only if ids are known.
+            let ids_known = survey.subsystems.iter().any(|s| s.id.is_some());
+            (Mask { value: value.filter(|_| ids_known), names }, basis)
+        };
+        let (implicit, implicit_basis) = side(MaskSide::Implicit);
+        let (inhibited, inhibited_basis) = side(MaskSide::Inhibited);
+        let basis = implicit_basis.into_iter().chain(inhibited_basis).min().unwrap_or(Basis::Expected);
+        Self { implicit, inhibited, width_bits: survey.mask_bits, basis }
+    }
+}

@@ -1,0 +1,96 @@
+//! The JSON of `preflight cgroups`. Fields are added, never renamed or removed, within `preflight/v1`.
+
+use preflight_checks::{
+    Evidence,
+    facts::cgroup::{Basis, LayoutKind, State},
+};
+use serde::Serialize;
+
+/// What `preflight cgroups -o json` prints.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CgroupReport {
+    /// `preflight/v1`
+    pub api_version: &'static str,
+    /// `CgroupReport`
+    pub kind: &'static str,
+    /// The release of the running kernel, if it could be read.
+    pub kernel: Option<String>,
+    /// The layout.
+    pub layout: LayoutKind,
+    /// Where cgroup2 is mounted.
+    pub unified_mount: Option<String>,
+    /// Whether that mount shows the real root. Null without a mount, or where that can't be told.
+    pub is_root_cgroup: Option<bool>,
+    /// Whether that mount is read-only.
+    pub read_only: Option<bool>,
+    /// Whether it is mounted with `nsdelegate`.
+    pub nsdelegate: Option<bool>,
+    /// What it enables for its children.
+    pub subtree_control: Option<Vec<String>>,
+    /// Every subsystem.
+    pub controllers: Vec<Controller>,
+    /// The kernel's two masks.
+    pub masks: Masks,
+    /// What could not be read and would have told more.
+    pub gaps: Vec<Evidence>,
+}
+
+/// One subsystem.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Controller {
+    /// The name on version 2.
+    pub name: String,
+    /// The name on version 1.
+    pub legacy_name: String,
+    /// Its id, which is its bit in the masks. Null where BTF does not tell.
+    pub id: Option<u32>,
+    /// Its state.
+    pub state: State,
+    /// How that is known.
+    pub basis: Basis,
+    /// Whether it is in cgroup.controllers. Null where no cgroup2 is mounted or the list could not be read.
+    pub listed: Option<bool>,
+    /// 0 for version 2, otherwise a version 1 hierarchy. Null where /proc/cgroups has no row.
+    pub hierarchy: Option<u32>,
+    /// Where its version 1 hierarchy is mounted.
+    pub legacy_mount: Option<String>,
+    /// What the configuration says of it, if that could be read.
+    pub config: Option<String>,
+    /// Whether it stands in the inhibit mask, whatever its state.
+    pub also_inhibited: bool,
+    /// Whether the parent of the visible root passed it on. Null at the real root, and for what is never listed.
+    pub delegated: Option<bool>,
+    /// What does its work on version 2 where it is not listed there.
+    pub replacement: Option<String>,
+    /// Why, in one sentence.
+    pub note: String,
+    /// What else holds.
+    pub notes: Vec<String>,
+    /// What that rests on.
+    pub evidence: Vec<Evidence>,
+}
+
+/// The kernel's two masks, fixed at boot.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Masks {
+    /// `cgrp_dfl_implicit_ss_mask`
+    pub implicit: Mask,
+    /// `cgrp_dfl_inhibit_ss_mask`
+    pub inhibited: Mask,
+    /// Their width in bits, if BTF tells.
+    pub width_bits: Option<u32>,
+    /// How they are known: the weakest basis of any member.
+    pub basis: Basis,
+}
+
+/// One mask.
+#[derive(Debug, Serialize)]
+pub struct Mask {
+    /// Its value. Null where the ids are not known.
+    pub value: Option<u64>,
+    /// The subsystems in it.
+    pub names: Vec<String>,
+}

@@ -1,0 +1,301 @@
+//! What the command line accepts.
+
+use super::exit;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{path::PathBuf, time::Duration};
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (Kubernetes node preflight)");
+
+const EXAMPLES: &str = "\
+Examples:
+  preflight                                    judge this machine by the profile kubernetes-node
+  preflight -c policy.yaml -o json             judge it by your own policy, for scripts
+  preflight --root /host --set role=worker     judge the host that is mounted at /host
+  preflight --only 'cgroup-*'                  only the rules about cgroups
+  preflight explain cgroup-controllers         what a check looks at, why, and how to mend it";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  preflight run -c policy.yaml -o json --output-file /var/lib/preflight/report.json
+  preflight run --only kernel-config --skip 'kernel-config/CONFIG_IP_VS*'
+  preflight run --ignore-preflight-errors NumCPU,Mem --fail-on warn";
+
+/// Tells, before a Linux machine joins a Kubernetes cluster, whether it can carry the work, and why.
+///
+/// Without a command it runs a policy, as `preflight run` does. It reads and changes nothing.
+#[derive(Debug, Parser)]
+#[command(name = "preflight", version = VERSION, after_help = after_help(EXAMPLES), max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+fn after_help(examples: &str) -> String {
+    format!("{examples}\n\n{}", exit::HELP)
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Colour in the report; auto: on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
+    pub(super) color: Color,
+    /// Say less: only failures and the summary; log only errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say more: the evidence of everything; -vv also logs every file that is read
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set; always with CLICOLOR_FORCE
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Judge a node by a policy (the default command)
+    Run(Box<RunArgs>),
+    /// List the checks that a policy can use
+    List(ListArgs),
+    /// Explain a check: what it looks at, why it matters, how to mend it, its parameters
+    Explain(ExplainArgs),
+    /// List the embedded profiles
+    Profiles,
+    /// Look at policies: lint, show, schema
+    Policy(PolicyArgs),
+    /// Show every cgroup subsystem of the kernel, its state, and why
+    Cgroups(CgroupsArgs),
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = after_help(RUN_EXAMPLES))]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) policy: PolicySource,
+    /// How to write the report
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) output: Format,
+    /// Write the report to this file, all or nothing, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) output_file: Option<PathBuf>,
+    /// The node is the tree under DIR: a mounted host, an unpacked image, captured files
+    #[arg(long, value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+    /// Only rules and findings whose id matches; the others are skipped as `deselected`
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    /// Not the rules and findings whose id matches. A rule of which nothing is left stays in the report as one
+    /// skipped finding; single findings are left out
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(super) skip: Vec<String>,
+    /// Kubeadm's names of checks (or `all`) whose failures shall be warnings, as there
+    #[arg(long, value_name = "LIST")]
+    pub(super) ignore_preflight_errors: Vec<String>,
+    /// The verdict that makes the exit code 1
+    #[arg(long, value_enum, value_name = "VERDICT", default_value_t)]
+    pub(super) fail_on: FailOn,
+    /// What may go beyond reading, where the policy asks for it
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',')]
+    pub(super) allow: Vec<Allow>,
+    /// Deadline of the whole run: 30s, 500ms, 1m30s
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
+}
+
+/// Where the policy comes from.
+#[derive(Debug, Args)]
+pub(super) struct PolicySource {
+    /// The policy: a file, the name of an embedded profile, or - for standard input
+    /// [default: the profile kubernetes-node]
+    #[arg(short, long, value_name = "FILE|PROFILE|-")]
+    pub(super) config: Option<String>,
+    /// An input of the policy: role=control-plane, kubernetesVersion=1.35
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_set)]
+    pub(super) set: Vec<(String, String)>,
+}
+
+/// How to write a report or a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people
+    #[default]
+    Human,
+    /// One JSON document
+    Json,
+}
+
+/// The verdict that makes the exit code 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// A failure
+    #[default]
+    Fail,
+    /// A warning or a failure
+    Warn,
+    /// None: the exit code tells only whether there is a report
+    Never,
+}
+
+/// What may go beyond reading (law 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Allow {
+    /// Send packets, look up names
+    Network,
+    /// Start programs
+    Exec,
+    /// Write scratch files
+    Write,
+    /// Ask the kernel by ways that touch its state
+    Probe,
+}
+
+/// Options of `list`.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// How to write the list
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) output: Format,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// A check, as `preflight list` names it
+    pub(super) id: String,
+}
+
+/// The commands about policies.
+#[derive(Debug, Args)]
+pub(super) struct PolicyArgs {
+    #[command(subcommand)]
+    pub(super) command: PolicyCommand,
+}
+
+/// What to do with a policy.
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Say what is wrong with a policy, all at once
+    Lint(PolicyTarget),
+    /// Show a policy as it is after profiles and inputs were filled in
+    Show(PolicyTarget),
+    /// Print the JSON Schema of policies, for editors
+    Schema,
+}
+
+/// A policy to look at.
+#[derive(Debug, Args)]
+pub(super) struct PolicyTarget {
+    /// A file, the name of an embedded profile, or - for standard input
+    #[arg(value_name = "FILE|PROFILE|-")]
+    pub(super) policy: Option<String>,
+    /// An input of the policy: role=control-plane, kubernetesVersion=1.35
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_set)]
+    pub(super) set: Vec<(String, String)>,
+}
+
+/// Options of `cgroups`.
+#[derive(Debug, Args)]
+pub struct CgroupsArgs {
+    /// How to write the answer
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: Format,
+    /// The node is the tree under DIR
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Explain one subsystem, by its v1 or v2 name
+    #[arg(long, value_name = "NAME")]
+    pub explain: Option<String>,
+}
+
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as KEY=VALUE, for example role=worker".to_owned()),
+    }
+}
+
+/// The longest deadline that is accepted: no preflight lasts longer than a day.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A duration such as `30s`, `500ms`, `1m30s`, `2h`: numbers with units, added up.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "write it with units: 30s, 500ms, 1m30s, 2h".to_owned();
+    let mut rest = text.trim();
+    let mut sum = Duration::ZERO;
+    while !rest.is_empty() {
+        let unit_at = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, tail) = rest.split_at(unit_at);
+        let next = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(next);
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let millis = match unit {
+            "ms" => Some(1),
+            "s" => Some(1000),
+            "m" => Some(60_000),
+            "h" => Some(3_600_000),
+            _ => None,
+        };
+        let millis = number.checked_mul(millis.ok_or_else(wrong)?).ok_or_else(wrong)?;
+        sum = sum.checked_add(Duration::from_millis(millis)).ok_or_else(wrong)?;
+        rest = tail;
+    }
+    if sum.is_zero() {
+        return Err(if text.trim().is_empty() {
+            wrong()
+        } else {
+            "it must be longer than nothing".to_owned()
+        });
+    }
+    if sum > LONGEST { Err("it must be 24h at most".to_owned()) } else { Ok(sum) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        let ms = |n| Ok(Duration::from_millis(n));
+        for (text, expected) in [
+            ("30s", ms(30_000)),
+            ("500ms", ms(500)),
+            ("1m30s", ms(90_000)),
+            ("2h", ms(7_200_000)),
+            (" 5s ", ms(5000)),
+        ] {
+            assert_eq!(parse_duration(text), expected, "{text}");
+        }
+        for text in ["", "5", "s", "5x", "-5s", "1.5s", "0s", "25h", "99999999999999999999s", "5 s", "5sé"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn inputs() {
+        assert_eq!(parse_set("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(parse_set("a="), Ok(("a".to_owned(), String::new())));
+        assert!(parse_set("a").is_err());
+        assert!(parse_set("=b").is_err());
+    }
+}

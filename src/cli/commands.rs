@@ -1,0 +1,65 @@
+//! The commands that judge no node: `list`, `explain`, `profiles`, `policy`.
+
+use super::{
+    args::{ExplainArgs, Format, Global, ListArgs, PolicyCommand},
+    exit::{self, Stop},
+    output, policies,
+};
+use crate::{explain, policy::profiles};
+use preflight_checks::{names::nearest, registry};
+use serde_json::json;
+use std::process::ExitCode;
+
+pub(super) fn list(args: &ListArgs) -> ExitCode {
+    let text = match args.output {
+        Format::Json => {
+            let checks = registry::CHECKS.iter().map(|check| {
+                let meta = check.meta();
+                json!({ "id": meta.id, "summary": meta.summary, "since": meta.since, "kubeadm": meta.kubeadm })
+            });
+            format!(
+                "{:#}\n",
+                json!({ "apiVersion": "preflight/v1", "kind": "CheckList",
+                                      "checks": checks.collect::<Vec<_>>() })
+            )
+        }
+        Format::Human => {
+            let rows: Vec<_> = registry::CHECKS.iter().map(|c| (c.meta().id, c.meta().summary)).collect();
+            explain::columns(&rows, output::width(true))
+        }
+    };
+    show(&text)
+}
+
+pub(super) fn explain(args: &ExplainArgs) -> ExitCode {
+    let id = args.id.trim();
+    // `cgroup-controllers/memory` is the id of a finding: people copy it from a report.
+    let check = registry::find(id).or_else(|| registry::find(id.split('/').next()?));
+    if let Some(check) = check {
+        return show(&explain::check(check, output::width(true)));
+    }
+    let message = match nearest(id, registry::ids()) {
+        Some(near) => format!("there is no check `{id}`; did you mean `{near}`?"),
+        None => format!("there is no check `{id}`; `preflight list` shows them all"),
+    };
+    Stop::new(exit::USAGE, message).exit()
+}
+
+pub(super) fn profiles() -> ExitCode {
+    let rows: Vec<_> = profiles::ALL.iter().map(|profile| (profile.name, profile.description)).collect();
+    show(&explain::columns(&rows, output::width(true)))
+}
+
+pub(super) fn policy(command: &PolicyCommand, global: &Global) -> ExitCode {
+    match policies::command(command, global) {
+        Ok(text) => show(&text),
+        Err(stop) => stop.exit(),
+    }
+}
+
+fn show(text: &str) -> ExitCode {
+    match output::print(text) {
+        Ok(()) => exit::OK.into(),
+        Err(e) => Stop::new(exit::INTERNAL, format!("standard output: {e}")).exit(),
+    }
+}

@@ -1,0 +1,49 @@
+//! The exit codes: what scripts rely on.
+
+use super::output;
+use std::process::ExitCode;
+
+/// No failure; warnings included.
+pub const OK: u8 = 0;
+/// At least one failure (or one warning, with `--fail-on warn`).
+pub const FAIL: u8 = 1;
+/// Wrong usage.
+pub const USAGE: u8 = 2;
+/// The policy is wrong.
+pub const POLICY: u8 = 3;
+/// Preflight itself could not do its job.
+pub const INTERNAL: u8 = 4;
+
+/// The same for the help texts.
+pub(super) const HELP: &str = "\
+Exit codes:
+  0  no failure (warnings included)
+  1  at least one failure (or one warning, with --fail-on warn)
+  2  wrong usage
+  3  the policy is wrong
+  4  preflight itself could not do its job";
+
+/// What ends a command without its result: the exit code, and what to say on standard error.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    code: u8,
+    message: String,
+}
+
+impl Stop {
+    /// Says `message`, as coming from this program.
+    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: format!("preflight: {}", message.into()) }
+    }
+
+    /// Says `message` as it is.
+    pub(crate) fn verbatim(code: u8, message: String) -> Self {
+        Self { code, message }
+    }
+
+    /// Says it.
+    pub(crate) fn exit(&self) -> ExitCode {
+        output::complain(&self.message);
+        self.code.into()
+    }
+}

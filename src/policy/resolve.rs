@@ -1,0 +1,350 @@
+//! Files become a policy: later ones win, inputs are filled in, parameters are bound to their checks.
+
+use super::{
+    Inputs, Policy, Rule, Source, Waiver,
+    diagnostics::{Diagnostic, Diagnostics, FileId, Place, quoted},
+    load::Files,
+    profiles,
+    read::{Document, RuleDocument, Word, known_input, scalar_text},
+};
+use preflight_checks::{
+    BoundCheck, DynCheck, registry,
+    value::{Kind, Span, Value, did_you_mean},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+};
+
+/// The key that stands for an input's value: `{ input: NAME }`.
+pub(super) const REFERENCE: &str = "input";
+
+/// Why there is no policy to run.
+#[derive(Clone, Debug)]
+pub enum LoadError {
+    /// `--set` names no input, or gives it a wrong value: wrong usage (exit 2).
+    Usage(UsageError),
+    /// The policy is wrong (exit 3).
+    Policy(Diagnostics),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(e) => e.fmt(f),
+            Self::Policy(d) => d.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// What is wrong with a `--set`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageError {
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"))
+    }
+}
+
+/// A value of an input and where it was given: in a file, or by `--set`.
+struct Input {
+    value: Value,
+    /// Where a file gives it.
+    place: Place,
+    /// Whether `--set` gave the value.
+    is_set: bool,
+}
+
+/// A policy with what `lint` wants to know besides.
+pub(super) struct Resolved {
+    pub(super) policy: Policy,
+    pub(super) files: Files,
+    /// Where each waiver's pattern and date stand, in the order of the policy's waivers.
+    pub(super) waiver_places: Vec<(Place, Option<Place>)>,
+    /// The inputs that nothing uses, and where they are given.
+    pub(super) unused_inputs: Vec<(String, Place)>,
+}
+
+impl Policy {
+    /// Reads and resolves a policy; `sets` are the pairs of `--set`, of which later ones win.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the policy and the files that it extends, at once; or, where those are
+    /// right, the first `--set` that is not.
+    pub fn load(source: &Source, sets: &[(String, String)]) -> Result<Self, LoadError> {
+        resolve(source, sets, registry::CHECKS).map(|resolved| resolved.policy)
+    }
+}
+
+pub(super) fn resolve(
+    source: &Source,
+    sets: &[(String, String)],
+    checks: &'static [&'static dyn DynCheck],
+) -> Result<Resolved, LoadError> {
+    let mut files = Files::open(source, checks);
+    let documents = std::mem::take(&mut files.documents);
+    let mut inputs = inputs(&documents);
+    let usage = sets.iter().find_map(|(key, value)| set(&mut inputs, key, value).err());
+    let mut binder = Binder { inputs: &inputs, used: BTreeSet::new(), files: &mut files };
+    let rules = rules(&documents, &mut binder);
+    let used = binder.used;
+    no_rule(&mut files, &rules, &documents);
+    if !files.out.is_empty() {
+        return Err(LoadError::Policy(Diagnostics::new(files.texts, files.out)));
+    }
+    if let Some(usage) = usage {
+        return Err(LoadError::Usage(usage));
+    }
+    let waivers = documents.iter().flat_map(|(_, d)| &d.waivers);
+    let waiver_places = waivers.clone().map(|w| (w.finding.at, w.until.map(|(_, at)| at))).collect();
+    let waivers = waivers.map(|w| Waiver {
+        finding: w.finding.text.clone(),
+        reason: w.reason.clone(),
+        until: w.until.map(|(date, _)| date),
+    });
+    // The policy itself is the last to apply.
+    let own = documents.last().map(|(_, d)| d);
+    let policy = Policy {
+        name: own.and_then(|d| d.name.clone()).unwrap_or_else(|| default_name(source)),
+        description: own.and_then(|d| d.description.clone()),
+        source: source.to_string(),
+        sha256: std::mem::take(&mut files.sha256),
+        inputs: Inputs(inputs.iter().map(|(k, v)| (k.clone(), scalar_text(&v.value))).collect()),
+        rules,
+        waivers: waivers.collect(),
+    };
+    let unused = inputs.iter().filter(|(name, _)| !used.contains(*name));
+    let unused_inputs = unused.map(|(name, input)| (name.clone(), input.place)).collect();
+    Ok(Resolved { policy, files, waiver_places, unused_inputs })
+}
+
+fn default_name(source: &Source) -> String {
+    match source {
+        Source::File(path) => path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        Source::Profile(name) => name.clone(),
+        Source::Stdin(_) => "standard input".to_owned(),
+    }
+}
+
+/// The inputs of all files; later ones win, key by key.
+fn inputs(documents: &[(FileId, Document)]) -> BTreeMap<String, Input> {
+    let given = documents.iter().flat_map(|(_, d)| &d.inputs);
+    let given = given.map(|(name, value)| {
+        let place = Place { file: name.at.file, span: value.span };
+        (name.text.clone(), Input { value: value.clone(), place, is_set: false })
+    });
+    given.collect()
+}
+
+/// Puts the value of a `--set` in the place of the policy's own. It becomes a number or a truth value where the
+/// policy's own is one, and is text otherwise.
+fn set(inputs: &mut BTreeMap<String, Input>, key: &str, value: &str) -> Result<(), UsageError> {
+    let Some(input) = inputs.get_mut(key) else {
+        let names: Vec<_> = inputs.keys().map(String::as_str).collect();
+        let help = did_you_mean(key, names).or_else(|| Some("this policy has no inputs".to_owned()));
+        return Err(UsageError { message: format!("--set: the policy has no input {}", quoted(key)), help });
+    };
+    known_input(key, value)
+        .map_err(|(message, help)| UsageError { message: format!("--set {key}: {message}"), help })?;
+    let text = value.to_owned();
+    let kind = match input.value.kind {
+        Kind::Bool(_) => match value {
+            "true" | "false" => Kind::Bool(value == "true"),
+            _ => {
+                let message = format!("--set {key}: expected true or false, found {}", quoted(value));
+                return Err(UsageError { message, help: None });
+            }
+        },
+        Kind::Int(..) | Kind::Float(..) => match (value.parse::<i128>(), value.parse::<f64>()) {
+            (Ok(i), _) => Kind::Int(i, text),
+            (_, Ok(f)) if f.is_finite() => Kind::Float(f, text),
+            _ => Kind::Str(text),
+        },
+        _ => Kind::Str(text),
+    };
+    input.value.kind = kind;
+    input.is_set = true;
+    Ok(())
+}
+
+/// The rules of all files: one with the id of an earlier one takes its place.
+fn rules(documents: &[(FileId, Document)], binder: &mut Binder<'_>) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    let mut position: HashMap<String, usize> = HashMap::new();
+    for (file, rule) in documents.iter().flat_map(|(file, d)| d.rules.iter().map(move |r| (*file, r))) {
+        // Each is bound, overridden or not: a mistake in a file is a mistake wherever the file is used.
+        let Some(rule) = binder.bind(file, rule) else { continue };
+        if let Some(earlier) = position.get(&rule.id).and_then(|at| rules.get_mut(*at)) {
+            *earlier = rule;
+        } else {
+            position.insert(rule.id.clone(), rules.len());
+            rules.push(rule);
+        }
+    }
+    rules
+}
+
+fn no_rule(files: &mut Files, rules: &[Rule], documents: &[(FileId, Document)]) {
+    let none_written = documents.iter().all(|(_, d)| d.rules.is_empty());
+    if rules.is_empty() && none_written && files.out.is_empty() {
+        let help = "add rules under `checks`, or a profile: `extends: [kubernetes-node]`".to_owned();
+        let at = Place { file: 0, span: Span::default() };
+        files.push(Diagnostic::error(at, "the policy has no rule, so it would say nothing").help(help));
+    }
+}
+
+/// Fills in inputs and binds parameters to checks.
+struct Binder<'a> {
+    inputs: &'a BTreeMap<String, Input>,
+    used: BTreeSet<String>,
+    files: &'a mut Files,
+}
+
+impl Binder<'_> {
+    fn bind(&mut self, file: FileId, rule: &RuleDocument) -> Option<Rule> {
+        for need in &rule.needs {
+            self.input(need);
+        }
+        let mut filled = Vec::new();
+        let with = self.fill(file, &rule.with, &mut filled)?;
+        let check = self.bound(file, rule.check?, &with, &filled)?;
+        let origin = self.files.texts.get(file).map(|t| t.name.clone()).unwrap_or_default();
+        Some(Rule {
+            id: rule.id.text.clone(),
+            check,
+            severity: rule.severity,
+            on_unknown: rule.on_unknown,
+            when: rule.when.clone(),
+            with,
+            origin,
+        })
+    }
+
+    fn bound(
+        &mut self,
+        file: FileId,
+        check: &dyn DynCheck,
+        with: &Value,
+        filled: &[(Span, String)],
+    ) -> Option<Box<dyn BoundCheck>> {
+        let errors = match check.bind(with) {
+            Ok(bound) => return Some(bound),
+            Err(errors) => errors,
+        };
+        for error in errors {
+            let at = error.span;
+            let mut diagnostic = Diagnostic::from_value(file, with.span, error);
+            if let Some((_, name)) = filled.iter().find(|(span, _)| Some(*span) == at) {
+                diagnostic = diagnostic.note(self.given(name));
+            }
+            self.files.push(diagnostic);
+        }
+        None
+    }
+
+    /// Which value an input has, and where it comes from.
+    fn given(&self, name: &str) -> String {
+        let Some(input) = self.inputs.get(name) else { return String::new() };
+        let from = if input.is_set { "--set".to_owned() } else { self.files.locate(input.place) };
+        format!("the input `{name}` is {}, from {from}", quoted(&scalar_text(&input.value)))
+    }
+
+    /// The value of an input, or a problem where it is asked for.
+    fn input(&mut self, name: &Word) -> Option<&Value> {
+        let inputs = self.inputs;
+        if let Some(input) = inputs.get(&name.text) {
+            self.used.insert(name.text.clone());
+            return Some(&input.value);
+        }
+        // An input may be given in a file that could not be read; that one is already reported.
+        if !self.files.incomplete {
+            let near = did_you_mean(&name.text, inputs.keys().map(String::as_str).collect::<Vec<_>>());
+            let help = match (name.text.as_str(), near) {
+                ("kubernetesVersion", _) => {
+                    Some("add for example `kubernetesVersion: \"1.36\"` under `inputs`".into())
+                }
+                ("role", _) => Some("add `role: worker` or `role: control-plane` under `inputs`".into()),
+                (_, near) => near.or_else(|| Some("this policy has no inputs; add it under `inputs`".into())),
+            };
+            let message = format!("the policy has no input {}", quoted(&name.text));
+            self.files.push(Diagnostic::error(name.at, message).help(help));
+        }
+        None
+    }
+
+    /// The value with inputs in the place of references to them. Their places are those of the references.
+    fn fill(&mut self, file: FileId, value: &Value, filled: &mut Vec<(Span, String)>) -> Option<Value> {
+        let kind = match &value.kind {
+            Kind::Map(entries) => match entries.as_slice() {
+                [(key, name)] if key.text == REFERENCE => {
+                    return self.reference(file, value, name, filled);
+                }
+                entries => {
+                    // All entries, so that each unknown input is reported.
+                    let all: Vec<_> = entries.iter().map(|(k, v)| (k, self.fill(file, v, filled))).collect();
+                    let all = all.into_iter().map(|(k, v)| Some((k.clone(), v?)));
+                    Kind::Map(all.collect::<Option<_>>()?)
+                }
+            },
+            Kind::Seq(items) => {
+                let all: Vec<_> = items.iter().map(|v| self.fill(file, v, filled)).collect();
+                Kind::Seq(all.into_iter().collect::<Option<_>>()?)
+            }
+            other => other.clone(),
+        };
+        Some(Value { span: value.span, kind })
+    }
+
+    fn reference(
+        &mut self,
+        file: FileId,
+        whole: &Value,
+        name: &Value,
+        filled: &mut Vec<(Span, String)>,
+    ) -> Option<Value> {
+        let at = Place { file, span: name.span };
+        let Kind::Str(text) = &name.kind else {
+            let message =
+                format!("`{REFERENCE}` takes the name of an input, this is {}", name.kind.describe());
+            self.files.push(Diagnostic::error(at, message));
+            return None;
+        };
+        let kind = self.input(&Word { text: text.clone(), at })?.kind.clone();
+        let span = self.reference_span(file, whole.span, name.span);
+        filled.push((span, text.clone()));
+        Some(Value { span, kind })
+    }
+
+    /// The whole of `{ input: NAME }`: the place of a map in flow style is that of its brace only.
+    fn reference_span(&self, file: FileId, map: Span, name: Span) -> Span {
+        if name.start < map.start {
+            return map;
+        }
+        let after =
+            self.files.texts.get(file).and_then(|t| t.content.get(name.end as usize..)).unwrap_or_default();
+        let blanks = after.len() - after.trim_start_matches(' ').len();
+        let closes = after.get(blanks..).is_some_and(|rest| rest.starts_with('}'));
+        let more = if closes { u32::try_from(blanks + 1).unwrap_or(0) } else { 0 };
+        Span { start: map.start, end: name.end.saturating_add(more) }
+    }
+}
+
+/// The embedded profiles, resolved, for those who list them.
+impl profiles::Profile {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// As [`Policy::load`]; a test shows that none of them gives any.
+    pub fn load(&self) -> Result<Policy, LoadError> {
+        Policy::load(&Source::Profile(self.name.to_owned()), &[])
+    }
+}

@@ -1,0 +1,5 @@
+//! What the end-to-end tests share.
+#![allow(dead_code, reason = "every test binary compiles the whole of it and uses a part")]
+
+pub(crate) mod cases;
+pub(crate) mod nodes;
