@@ -256,3 +256,14 @@ proptest! {
         let _ = finding(&memory, rule(&name));
     }
 }
+
+#[test]
+fn what_the_configuration_leaves_out_follows_from_its_option() {
+    let lines = "CONFIG_MODULES=y\n# CONFIG_IP_SET is not set";
+    let memory = crate::facts::modules::tests::configured(machine(), "6.1.0-56-amd64", lines);
+    let found = expect(&memory, rule("ip_set"), &Outcome::Problem, "missing");
+    let cause = found.cause().unwrap();
+    assert!(!cause.is_root && cause.name == "CONFIG_IP_SET");
+    assert!(found.message().ends_with("CONFIG_IP_SET is not set"), "{}", found.message());
+    assert!(found.all_evidence().iter().any(|e| e.observed == "# CONFIG_IP_SET is not set"));
+}
