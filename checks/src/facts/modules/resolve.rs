@@ -212,19 +212,29 @@ fn nowhere(node: &Node, name: &str) -> ModuleState {
         return ModuleState::Missing(evidence.into());
     }
     match support(node) {
-        Support::No(evidence) => ModuleState::Unknown(
-            Unknown::new(format!(
-                "this kernel can load no modules, and nothing tells whether {name} is built in"
-            ))
-            .tried([evidence])
-            .needs("make the kernel's configuration readable, /proc/config.gz or /boot/config-RELEASE"),
-        ),
+        Support::No(evidence) => ModuleState::Unknown(no_modules(node, name, evidence)),
         _ => match node.module_place() {
             Ok(Place::At(directory)) => not_indexed(node, directory, name),
             Ok(Place::Replaced(releases, seen)) => replaced(node, releases, seen),
             Ok(Place::Nowhere(seen)) => no_tree(node, name, seen),
             Err(unknown) => ModuleState::Unknown(unknown.clone()),
         },
+    }
+}
+
+/// A kernel that can load nothing: all hangs on its configuration. An option that it does not name is one whose
+/// dependencies are off, or one that this kernel calls otherwise.
+fn no_modules(node: &Node, name: &str, seen: Evidence) -> Unknown {
+    let because = |why: String| Unknown::new(format!("this kernel can load no modules, and {why}"));
+    match (node.kernel_config(), options_of(name).next()) {
+        (Err(_), _) => because(format!("nothing tells whether {name} is built in"))
+            .tried([seen])
+            .needs("make the kernel's configuration readable, /proc/config.gz or /boot/config-RELEASE"),
+        (Ok(config), Some(option)) => because(format!("its configuration does not name {option}"))
+            .tried([seen, config.evidence(option)]),
+        (Ok(_), None) => {
+            because(format!("which option of its configuration builds {name} is not known")).tried([seen])
+        }
     }
 }
 
