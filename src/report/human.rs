@@ -5,9 +5,9 @@
 
 mod problem;
 mod rest;
-pub(crate) mod wrap;
 
 use super::model::{NodeInfo, Report, Source, Verdict};
+use crate::text;
 use colored::Colorize;
 use preflight_checks::facts::cgroup::LayoutKind;
 
@@ -99,7 +99,7 @@ fn summary(report: &Report, style: Style) -> String {
     );
     let word = format!("{}:", report.verdict.as_str().to_uppercase());
     let label = format!("{} ", style.paint(&word, Ink::Verdict(report.verdict)));
-    wrap::hanging(0, &label, word.len() + 1, &text, style.width)
+    text::hanging(0, &label, word.len() + 1, &text, style.width)
 }
 
 fn node(node: &NodeInfo) -> String {

@@ -1,7 +1,8 @@
 //! Failures and warnings: what, why, what was seen, how to mend, how to waive.
 
-use super::{Ink, Style, wrap};
+use super::{Ink, Style};
 use crate::report::model::{Finding, NEEDS, Verdict};
+use crate::text;
 use preflight_checks::{Evidence, Remedy, Risk};
 
 /// Where the text below a finding's id begins.
@@ -81,9 +82,9 @@ fn head(finding: &Finding, style: Style) -> String {
     let verdict = finding.verdict.as_str();
     let word = if finding.verdict == Verdict::Fail { verdict.to_uppercase() } else { verdict.to_owned() };
     let word = style.paint(&word, Ink::Verdict(finding.verdict));
-    let id = style.paint(&wrap::plain(&finding.id), Ink::Id);
+    let id = style.paint(&text::plain(&finding.id), Ink::Id);
     let mark = if finding.determined { "" } else { "  (undetermined)" };
-    let message = wrap::hanging(INDENT, "", 0, &finding.message, style.width);
+    let message = text::hanging(INDENT, "", 0, &finding.message, style.width);
     format!("{word}  {id}{}\n{message}", style.paint(mark, Ink::Label))
 }
 
@@ -91,13 +92,13 @@ fn labelled(label: &str, text: &str, style: Style) -> String {
     let painted = style.paint(&format!("{label:<LABEL$}"), Ink::Label);
     // `waived:` leaves no room for the space behind it.
     let gap = if label.len() >= LABEL { " " } else { "" };
-    wrap::hanging(INDENT, &format!("{painted}{gap}"), LABEL.max(label.len()) + gap.len(), text, style.width)
+    text::hanging(INDENT, &format!("{painted}{gap}"), LABEL.max(label.len()) + gap.len(), text, style.width)
 }
 
 /// A line that people copy: not wrapped, never broken.
 fn verbatim(text: &str) -> String {
     let indent = " ".repeat(INDENT + LABEL + 2);
-    text.lines().flat_map(|line| [indent.clone(), wrap::plain(line), "\n".to_owned()]).collect()
+    text.lines().flat_map(|line| [indent.clone(), text::plain(line), "\n".to_owned()]).collect()
 }
 
 fn notes(finding: &Finding, style: Style) -> String {
