@@ -118,9 +118,9 @@ impl Node {
 
 const RUNNING: &str = "/proc/config.gz";
 
-/// The places in order: the running kernel itself, then what names its release, then a source tree that may be
-/// any kernel's. They are those of system-validators v1.12.1 and k0s (internal/pkg/sysinfo/probes/linux), but the
-/// untied one comes last.
+/// The places in order: the running kernel itself, then what names its release, then a source tree that may
+/// be any kernel's. They are those of system-validators v1.12.1 and k0s
+/// (internal/pkg/sysinfo/probes/linux), but the untied one comes last.
 fn places(release: Option<&Release>) -> Vec<(String, Tie)> {
     let mut places = vec![(RUNNING.to_owned(), Tie::Running)];
     if let Some(Release { text: r, .. }) = release {
@@ -177,8 +177,9 @@ fn read(node: &Node, path: &str, denied: &mut bool) -> Result<Text, String> {
 
 /// Whether the header lets the text be the running kernel's; gives what is worth a note.
 ///
-/// Distributions keep the release and raise the patch level (Debian's 6.1.0-56-amd64 is built from 6.1.192), so
-/// only another major or minor number is another kernel, and a patch level counts only where the release has one.
+/// Distributions keep the release and raise the patch level (Debian's 6.1.0-56-amd64 is built from
+/// 6.1.192), so only another major or minor number is another kernel, and a patch level counts only where
+/// the release has one.
 fn belongs(text: &Text, tie: Tie, running: &Release) -> Result<Vec<String>, String> {
     let release = &running.text;
     let Some((name, version)) = text.version() else {

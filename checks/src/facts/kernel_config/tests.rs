@@ -158,7 +158,10 @@ fn the_very_line_is_the_evidence() {
 
 proptest! {
     #[test]
-    fn any_file_anywhere_is_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300), place in 0..10_usize) {
+    fn any_file_anywhere_is_survived(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        place in 0..10_usize,
+    ) {
         let m = memory(RELEASE);
         let release = Node::in_memory(m.clone()).kernel_release().clone().unwrap();
         let path = places(Some(&release)).swap_remove(place).0;

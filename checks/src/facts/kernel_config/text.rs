@@ -1,8 +1,8 @@
 //! The text of a kernel configuration: an index over its lines, and whether it is whole.
 //!
-//! The grammar is what the kernel's own reader takes (scripts/kconfig/confdata.c, `conf_read_simple`, v6.12):
-//! lines `CONFIG_NAME=value` and `# CONFIG_NAME is not set`; anything else is ignored; the last line of a name
-//! holds.
+//! The grammar is what the kernel's own reader takes (scripts/kconfig/confdata.c, `conf_read_simple`,
+//! v6.12): lines `CONFIG_NAME=value` and `# CONFIG_NAME is not set`; anything else is ignored; the last
+//! line of a name holds.
 
 use super::Setting;
 use crate::range::leading_version;
@@ -175,10 +175,10 @@ fn option(line: &[u8]) -> Option<(&[u8], Raw<'_>)> {
     if name.is_empty() {
         return None;
     }
-    match commented {
-        true => (value.trim_ascii_end() == b" is not set").then_some((name, Raw::NotSet)),
-        false => Some((name, Raw::Value(value.strip_prefix(b"=")?.trim_ascii_end()))),
+    if commented {
+        return (value.trim_ascii_end() == b" is not set").then_some((name, Raw::NotSet));
     }
+    Some((name, Raw::Value(value.strip_prefix(b"=")?.trim_ascii_end())))
 }
 
 /// Text without its quotes and backslashes; numbers as they are.
@@ -274,8 +274,8 @@ mod tests {
     #[test]
     fn what_only_looks_like_an_option_is_none() {
         let t = text(
-            "CONFIG_A=y\n CONFIG_B=y\n#CONFIG_B is not set\n# CONFIG_B is not set today\nCONFIG_B y\nCONFIG_=y\n\
-             CONFIG_CMDLINE=\"CONFIG_B=y\"\n# use CONFIG_B=y\nconfig_b=y\nCONFIG_B\n",
+            "CONFIG_A=y\n CONFIG_B=y\n#CONFIG_B is not set\n# CONFIG_B is not set today\nCONFIG_B y\n\
+             CONFIG_=y\nCONFIG_CMDLINE=\"CONFIG_B=y\"\n# use CONFIG_B=y\nconfig_b=y\nCONFIG_B\n",
         );
         assert_eq!(t.get("B"), Setting::Absent);
         assert_eq!(t.len(), 2);
@@ -364,13 +364,14 @@ mod tests {
 
         #[test]
         fn the_index_answers_as_a_slow_reader_does(
-            lines in proptest::collection::vec("(# )?CONFIG_[AB0_]{0,2}(=[ymn\"x]?| is not set)?[ \r]?", 0..40),
+            lines in proptest::collection::vec(
+                "(# )?CONFIG_[AB0_]{0,2}(=[ymn\"x]?| is not set)?[ \r]?", 0..40),
         ) {
             let whole = format!("CONFIG_ZZ=y\n{}\n", lines.join("\n"));
             let t = text(&whole);
             for name in ["A", "B", "AB", "_", "0A", "ZZ"] {
                 let slow = whole.split('\n').filter_map(|l| option(l.as_bytes()))
-                    .filter(|(n, _)| *n == name.as_bytes()).last();
+                    .rfind(|(n, _)| *n == name.as_bytes());
                 let fast = t.line(name).and_then(option);
                 prop_assert_eq!(fast, slow, "{}", name);
             }
