@@ -380,8 +380,12 @@ fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Opti
     }
     if on_v2 && let Some(stat) = &shown.stat {
         let at_root = shown.is_root == Some(true) && shown.listed.is_some();
+        // cgroup.stat counts what is switched off at boot, too. What has no row in /proc/cgroups to say that it is
+        // on, and is implicit in no kernel that is known, may just as well be that.
+        let maybe_off = !implicit && row.is_none() && (subsystem.known.is_some() || shown.cmdline.is_none());
         let side = match (stat.contains(&subsystem.name), at_root || implicit) {
             (false, _) => MaskSide::Inhibited,
+            (true, true) if maybe_off => return None,
             (true, true) => MaskSide::Implicit,
             (true, false) => MaskSide::Neither,
         };
@@ -556,6 +560,17 @@ mod tests {
         // Named on the command line, but not in this kernel.
         s.ids = Some(vec![("cpu".into(), 1)]);
         assert_eq!(state("memory", &s).0, State::NotCompiled);
+    }
+
+    #[test]
+    fn what_is_only_counted_may_be_switched_off() {
+        // Linux 6.18, cgroup_disable=memory, and a command line that can't be read: no row, not listed, counted.
+        let v = Version::new(6, 18, 0);
+        let mut s = shown(&v, &[("perf_event", row(0, true))], Some(&["cpu"]));
+        s.stat = Some(vec!["cpu".into(), "memory".into(), "perf_event".into(), "nvm".into()]);
+        assert_eq!(state("memory", &s).0, State::Unknown);
+        assert_eq!(state("nvm", &s).0, State::Unknown);
+        assert_eq!(state("perf_event", &s), (State::Implicit, Basis::Inferred));
     }
 
     #[test]
