@@ -392,6 +392,10 @@ fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Opti
         return Some((side, Basis::Inferred));
     }
     if on_v2 && shown.is_root == Some(true) && shown.listed.is_some() {
+        // Implicit or inhibited: where the table knows both, only the kernel's version tells which.
+        if expected.is_none() && subsystem.known.is_some_and(|k| k.implicit_since.is_some()) {
+            return None;
+        }
         // The real root lists everything that is attached and in neither mask.
         let side = if implicit { MaskSide::Implicit } else { MaskSide::Inhibited };
         return Some((side, Basis::Inferred));
@@ -519,6 +523,10 @@ mod tests {
         assert_eq!(state("perf_event", &s), (State::Implicit, Basis::Inferred));
         assert_eq!(state("io", &s), (State::Listed, Basis::Inferred));
         assert_eq!(state("misc", &s), (State::NotCompiled, Basis::Inferred));
+        // Without the version: what was never implicit is inhibited, what became implicit once is not known.
+        let s = Shown { version: None, ..s };
+        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Inferred));
+        assert_eq!(state("perf_event", &s).0, State::Unknown);
     }
 
     #[test]
