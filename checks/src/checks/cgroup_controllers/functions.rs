@@ -43,6 +43,7 @@ fn freezer(question: &Question<'_>) -> Finding {
     let name = question.name;
     let release = question.node.kernel_release().as_ref().ok();
     let has_freeze = release.is_some_and(|r| table::reached(&r.version, FREEZE_SINCE));
+    let is_older = release.is_some() && !has_freeze;
     let mut tried = Vec::new();
     for cgroup in cgroups_below_root(question) {
         let path = format!("{cgroup}/cgroup.freeze");
@@ -52,9 +53,9 @@ fn freezer(question: &Question<'_>) -> Finding {
                 return Finding::pass(name, "replaced", "freezing works through cgroup.freeze", proof);
             }
             Err(e) if e.kind == ReadErrorKind::Missing => {
-                // Only a cgroup that is really there shows that the file is not. Under a root where the kernel
-                // must have it, it is the tree that is not complete: not every capture has this file.
-                if has_freeze && question.node.origin() == Origin::Root {
+                // Only a cgroup that is really there shows that the file is not. Under a root, unless the kernel
+                // is known to be too old, it is the tree that is not complete: not every capture has this file.
+                if !is_older && question.node.origin() == Origin::Root {
                     tried.push(e.evidence());
                 } else if question.node.kind(&format!("{cgroup}/cgroup.events")).is_ok() {
                     let message = format!("cgroup v2 of this kernel has no cgroup.freeze: {cgroup} lacks it");
