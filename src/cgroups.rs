@@ -7,8 +7,10 @@ pub use human::{explain, table};
 pub use model::{CgroupReport, Controller, Mask, Masks};
 
 use crate::cli::{
-    CgroupsArgs, Format, exit, output,
-    run_command::{Stop, door},
+    CgroupsArgs, Format,
+    exit::{self, Stop},
+    output,
+    run_command::door,
 };
 use preflight_checks::{
     Node,
@@ -28,10 +30,7 @@ pub(crate) fn run(args: &CgroupsArgs) -> ExitCode {
     });
     match answered {
         Ok(()) => exit::OK.into(),
-        Err(stop) => {
-            output::complain(&stop.message);
-            stop.code.into()
-        }
+        Err(stop) => stop.exit(),
     }
 }
 
@@ -58,7 +57,7 @@ fn answer(args: &CgroupsArgs) -> Result<String, Stop> {
         Format::Human => Ok(table(&report)),
         Format::Json => serde_json::to_string_pretty(&report)
             .map(|text| text + "\n")
-            .map_err(|e| Stop::new(exit::INTERNAL, e)),
+            .map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
     }
 }
 

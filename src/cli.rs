@@ -4,13 +4,18 @@ mod args;
 mod commands;
 pub mod exit;
 pub(crate) mod output;
+mod policies;
 pub(crate) mod run_command;
 
 pub use args::{CgroupsArgs, Format};
 
 use args::{Cli, Command};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
 /// What belongs to every command and may stand before or after its name.
 const GLOBAL: &[&str] = &["color", "quiet", "verbose"];
@@ -27,13 +32,18 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit
     };
     crate::logging::init(cli.global.quiet, cli.global.verbose);
     crate::logging::hook_panics();
+    // A panic was logged by then. In a check it is a finding; here it is ours to answer for.
+    catch_unwind(AssertUnwindSafe(|| dispatch(&cli))).unwrap_or(exit::INTERNAL.into())
+}
+
+fn dispatch(cli: &Cli) -> ExitCode {
     match &cli.command {
         None => run_command::run(&cli.run, &cli.global),
         Some(Command::Run(args)) => run_command::run(args, &cli.global),
         Some(Command::List(args)) => commands::list(args),
         Some(Command::Explain(args)) => commands::explain(args),
         Some(Command::Profiles) => commands::profiles(),
-        Some(Command::Policy(args)) => commands::policy(&args.command),
+        Some(Command::Policy(args)) => commands::policy(&args.command, &cli.global),
         Some(Command::Cgroups(args)) => crate::cgroups::run(args),
     }
 }

@@ -1,13 +1,42 @@
-//! `preflight explain`: the documentation of a check as text for a terminal.
+//! `preflight explain`: the documentation of a check as text for a terminal. It is the doc comment of the
+//! check's parameters, and their JSON Schema: written once, printed everywhere.
 
+mod markdown;
+mod parameters;
+
+use crate::report::human::wrap;
 use preflight_checks::DynCheck;
+use schemars::SchemaGenerator;
+use serde_json::Value;
 
-/// The documentation of `check`.
-pub(crate) fn check(check: &dyn DynCheck, _width: usize) -> String {
-    check.meta().summary.to_owned()
+/// The documentation of `check` in at most `width` columns.
+pub(crate) fn check(check: &dyn DynCheck, width: usize) -> String {
+    let meta = check.meta();
+    let mut generator = SchemaGenerator::default();
+    let reference = check.schema(&mut generator);
+    let definitions = generator.take_definitions(true);
+    let name = reference.get("$ref").and_then(Value::as_str).and_then(|r| r.rsplit('/').next());
+    let schema = name.and_then(|name| definitions.get(name)).unwrap_or(reference.as_value());
+
+    let kubeadm = meta.kubeadm.map(|name| format!("; kubeadm's {name}")).unwrap_or_default();
+    let documentation = schema.get("description").and_then(Value::as_str).unwrap_or(meta.summary);
+    let parameters = parameters::to_text(schema, &definitions, width);
+    let parameters = if parameters.is_empty() { "  none\n".to_owned() } else { parameters };
+    format!(
+        "{} (since {}{kubeadm})\n\n{}\nPARAMETERS (below `with:` of a rule)\n{parameters}",
+        meta.id,
+        meta.since,
+        markdown::to_text(documentation, width),
+    )
 }
 
-/// Two columns.
-pub(crate) fn columns(rows: &[(&str, &str)], _width: usize) -> String {
-    rows.iter().map(|(a, b)| format!("{a}  {b}\n")).collect()
+/// Two columns: names, and what they are.
+pub(crate) fn columns(rows: &[(&str, &str)], width: usize) -> String {
+    let widest = rows.iter().map(|(name, _)| wrap::columns(name)).max().unwrap_or(0) + 2;
+    let row = |(name, text): &(&str, &str)| {
+        let name = wrap::plain(name);
+        let gap = " ".repeat(widest.saturating_sub(wrap::columns(&name)));
+        wrap::hanging(0, &format!("{name}{gap}"), widest, text, width)
+    };
+    rows.iter().map(row).collect()
 }

@@ -9,6 +9,5 @@ mod explain;
 pub mod glob;
 pub mod logging;
 pub mod policy;
-mod policy_stub;
 pub mod report;
 pub mod run;

@@ -6,11 +6,14 @@
 
 mod date;
 mod diagnostics;
+mod lint;
 mod load;
 mod model;
 pub mod profiles;
 mod read;
 mod resolve;
+mod schema;
+mod show;
 mod source;
 mod when;
 mod yaml;
@@ -20,6 +23,7 @@ pub use diagnostics::{Diagnostics, Level, Located};
 pub use model::{Date, Inputs, OnUnknown, Policy, Rule, Waiver, When};
 pub use profiles::Profile;
 pub use resolve::{LoadError, UsageError};
+pub use schema::schema;
 pub use source::Source;
 pub use when::Applicability;
 

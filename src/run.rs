@@ -16,6 +16,7 @@ mod worker;
 
 pub use kubeadm::Ignored;
 pub use select::{NoMatch, Selection};
+pub(crate) use verdict::DESELECTED;
 pub use worker::Limits;
 
 use crate::{

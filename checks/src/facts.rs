@@ -14,21 +14,6 @@ pub mod namespaces;
 pub mod release;
 
 use crate::evidence::Unknown;
-use std::cell::OnceCell;
 
 /// A fact, or why it could not be determined.
 pub type Known<T> = Result<T, Unknown>;
-
-/// The facts of one node that were asked for so far.
-#[derive(Default)]
-pub(crate) struct Facts {
-    pub(crate) cgroup_layout: OnceCell<Known<cgroup::Layout>>,
-    pub(crate) cmdline: OnceCell<Known<cmdline::Cmdline>>,
-    pub(crate) environment: OnceCell<environment::Environment>,
-    pub(crate) filesystems: OnceCell<Known<filesystems::Filesystems>>,
-    pub(crate) kernel_config: OnceCell<Known<kernel_config::KernelConfig>>,
-    pub(crate) modules: OnceCell<modules::Modules>,
-    pub(crate) mounts: OnceCell<Known<mounts::Mounts>>,
-    pub(crate) namespaces: OnceCell<Known<namespaces::Namespaces>>,
-    pub(crate) release: OnceCell<Known<release::Release>>,
-}

@@ -1,10 +1,17 @@
 //! The nearest valid name for a mistyped one.
 
+/// The longest word that is compared, in bytes: the effort grows with the square of the length, and no name is
+/// half as long.
+const LONGEST: usize = 100;
+
 /// The candidate nearest to `word`, if any is near enough to be meant.
 ///
 /// Case, `-` and `_` do not count; a typo in three letters may be one edit away, in nine three.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     let fold = |s: &str| s.to_lowercase().replace('_', "-");
     let word = fold(word);
     candidates
@@ -31,5 +38,6 @@ mod tests {
         assert_eq!(nearest("swpa", names), Some("swap"));
         assert_eq!(nearest("banana", names), None);
         assert_eq!(nearest("", names), None);
+        assert_eq!(nearest(&"k".repeat(1_000_000), names), None);
     }
 }

@@ -1,11 +1,12 @@
 //! A node: everything that a check may ask.
 //!
-//! [`Node`] reads under a root through one narrow [`Door`], remembers each file it read, and holds the
-//! [`facts`](crate::facts) that were parsed from them, each once and only when asked for. One node serves one
-//! thread; the runner makes a new one, behind the same door, when it had to leave a hung thread behind.
+//! [`Node`] reads under a root through one narrow [`Door`], remembers each file it read, and the facts that were
+//! parsed from them, each once and only when asked for; which facts there are is none of its business. One node
+//! serves one thread; the runner makes a new one, behind the same door, when it had to leave a hung thread behind.
 
 mod door;
 mod filesystem;
+mod memo;
 mod memory;
 mod watch;
 
@@ -14,11 +15,9 @@ pub use filesystem::Filesystem;
 pub use memory::Memory;
 pub use watch::Watch;
 
-use crate::{
-    evidence::{Evidence, Unknown},
-    facts::Facts,
-};
-use std::{borrow::Cow, cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+use crate::evidence::{Evidence, Unknown};
+use memo::Memo;
+use std::{any::Any, borrow::Cow, cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
 /// The size limit of an ordinary read, in bytes: far above any honest file of /proc, /sys and /etc that is
 /// read whole (a node with 100,000 mounts has a mountinfo of about 10 MB).
@@ -38,14 +37,14 @@ pub struct Node {
     door: Arc<dyn Door>,
     watch: Arc<Watch>,
     reads: RefCell<HashMap<String, Rc<Read>>>,
-    facts: Facts,
+    facts: Memo,
 }
 
 impl Node {
     /// A node behind `door`; `watch` knows what is being read at the moment, and what hung before.
     #[must_use]
     pub fn new(door: Arc<dyn Door>, watch: Arc<Watch>) -> Self {
-        Self { door, watch, reads: RefCell::default(), facts: Facts::default() }
+        Self { door, watch, reads: RefCell::default(), facts: Memo::default() }
     }
 
     /// A node made of files in memory, for tests.
@@ -60,9 +59,9 @@ impl Node {
         self.door.origin()
     }
 
-    /// The facts that were asked for so far.
-    pub(crate) fn facts(&self) -> &Facts {
-        &self.facts
+    /// The fact of type `T`: computed by `find` when it is asked for the first time, and remembered.
+    pub fn fact<T: Any>(&self, find: impl FnOnce() -> T) -> &T {
+        self.facts.get_or_init(find)
     }
 
     /// Reads the file `path` (absolute, as the node sees it), at most [`READ_LIMIT`] bytes, once: a second call

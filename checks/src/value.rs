@@ -92,6 +92,21 @@ impl Error {
         self
     }
 
+    fn expected(what: &str, found: de::Unexpected<'_>) -> Self {
+        let found = match found {
+            de::Unexpected::Unit | de::Unexpected::Option => "nothing".into(),
+            de::Unexpected::Seq => "a list".into(),
+            de::Unexpected::Map => "a map".into(),
+            de::Unexpected::Str(s) => format!("the text `{s}`"),
+            de::Unexpected::Bool(b) => format!("`{b}`"),
+            de::Unexpected::Signed(n) => format!("the number `{n}`"),
+            de::Unexpected::Unsigned(n) => format!("the number `{n}`"),
+            de::Unexpected::Float(n) => format!("the number `{n}`"),
+            other => other.to_string(),
+        };
+        Self { message: format!("expected {what}, found {found}"), span: None, help: None }
+    }
+
     fn is_missing_field(&self) -> bool {
         self.message.starts_with(MISSING)
     }
@@ -137,17 +152,6 @@ impl de::Error for Error {
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        let found = match found {
-            de::Unexpected::Unit | de::Unexpected::Option => "nothing".into(),
-            de::Unexpected::Seq => "a list".into(),
-            de::Unexpected::Map => "a map".into(),
-            de::Unexpected::Str(s) => format!("the text `{s}`"),
-            de::Unexpected::Bool(b) => format!("`{b}`"),
-            de::Unexpected::Signed(n) => format!("the number `{n}`"),
-            de::Unexpected::Unsigned(n) => format!("the number `{n}`"),
-            de::Unexpected::Float(n) => format!("the number `{n}`"),
-            other => other.to_string(),
-        };
         let expected = match expected.to_string().as_str() {
             "a sequence" => "a list".to_owned(),
             "a string" => "text".to_owned(),
@@ -156,7 +160,18 @@ impl de::Error for Error {
             s if s.starts_with("struct ") => "a map".to_owned(),
             s => s.to_owned(),
         };
-        Self { message: format!("expected {expected}, found {found}"), span: None, help: None }
+        Self::expected(&expected, found)
+    }
+
+    fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        let expected = match expected.to_string().as_str() {
+            "u8" => format!("a whole number from 0 to {}", u8::MAX),
+            "u16" => format!("a whole number from 0 to {}", u16::MAX),
+            "u32" => format!("a whole number from 0 to {}", u32::MAX),
+            "u64" | "usize" => "a whole number of 0 or more".to_owned(),
+            s => s.to_owned(),
+        };
+        Self::expected(&expected, found)
     }
 }
 
@@ -245,10 +260,12 @@ impl<'de> de::Deserializer<'de> for &Value {
             Kind::Float(f, _) => visitor.visit_f64(*f),
             Kind::Str(s) => visitor.visit_str(s),
             Kind::Seq(items) => {
-                let mut items = de::value::SeqDeserializer::new(items.iter());
+                let mut items = Items(items.iter());
                 let value = visitor.visit_seq(&mut items)?;
-                items.end()?;
-                Ok(value)
+                match items.0.len() {
+                    0 => Ok(value),
+                    more => Err(de::Error::custom(format!("the list has {more} items too many"))),
+                }
             }
             Kind::Map(entries) => visitor.visit_map(Entries::new(entries)),
         })
@@ -270,7 +287,22 @@ impl<'de> de::Deserializer<'de> for &Value {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.kind {
             Kind::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
+            _ => placed(self.span, || visitor.visit_some(self)),
+        }
+    }
+
+    /// serde would fill a struct from a list by position; a policy names every key.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.kind {
+            Kind::Seq(_) => {
+                Err(<Error as de::Error>::invalid_type(de::Unexpected::Seq, &"a map").at(self.span))
+            }
+            _ => self.deserialize_any(visitor),
         }
     }
 
@@ -309,7 +341,7 @@ impl<'de> de::Deserializer<'de> for &Value {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier
+        tuple_struct map identifier
     }
 }
 
@@ -345,8 +377,23 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Error> {
         let value =
             self.pending.take().ok_or_else(|| <Error as de::Error>::custom("a value before its key"))?;
-        // What a type refuses after it was read (a range that is none) has no place yet: it is this value's.
-        seed.deserialize(value).map_err(|e| e.at(value.span))
+        placed(value.span, || seed.deserialize(value))
+    }
+}
+
+/// The items of a list, each with its place for errors that are made after it was read.
+struct Items<'a>(std::slice::Iter<'a, Value>);
+
+impl<'de> de::SeqAccess<'de> for Items<'_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let Some(value) = self.0.next() else { return Ok(None) };
+        placed(value.span, || seed.deserialize(value)).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.0.len())
     }
 }
 
@@ -393,6 +440,33 @@ mod tests {
         let places: Vec<_> = errors.iter().map(|e| e.span.unwrap().start).collect();
         assert_eq!(places, [1, 20, 22, 32], "{errors:#?}");
         assert_eq!(errors[0].help.as_deref(), Some("did you mean `version`?"));
+    }
+
+    #[test]
+    fn what_a_type_refuses_after_reading_has_the_place_of_the_value() {
+        #[derive(Debug, Deserialize)]
+        struct Ranges {
+            #[expect(dead_code, reason = "only its errors are looked at")]
+            one: Option<crate::range::Range>,
+            #[expect(dead_code, reason = "only its errors are looked at")]
+            many: Vec<crate::range::Range>,
+        }
+        let bare = |start| value(start, Kind::Float(5.1, "5.10".into()));
+        let v = map(vec![
+            ("one", 1, Kind::Str("5.10".into())),
+            ("many", 10, Kind::Seq(vec![value(20, Kind::Str(">=5".into())), bare(22)])),
+        ]);
+        let places: Vec<_> =
+            v.read_all::<Ranges>().unwrap_err().iter().map(|e| e.span.unwrap().start).collect();
+        assert_eq!(places, [3, 22]);
+    }
+
+    #[test]
+    fn a_struct_is_not_filled_by_position() {
+        let v = value(1, Kind::Seq(vec![value(2, Kind::Str("5".into()))]));
+        let errors = v.read_all::<Params>().unwrap_err();
+        assert_eq!(errors[0].message, "expected a map, found a list");
+        assert_eq!(errors.len(), 1);
     }
 
     #[test]

@@ -45,8 +45,9 @@ pub fn explain(report: &CgroupReport, name: &str) -> Option<String> {
     let basis = format!("{:?}", c.basis).to_lowercase();
     let _ = writeln!(out, "{}{other}: {} ({basis})\n", printable(&c.name), c.state.as_str());
     for note in std::iter::once(&c.note).chain(&c.notes) {
-        let _ = writeln!(out, "{}\n", wrap(&sentence(&printable(note)), WIDTH).join("\n"));
+        let _ = writeln!(out, "- {}", wrap(&printable(note), WIDTH - 2).join("\n  "));
     }
+    out.push('\n');
     if let Some(replacement) = &c.replacement {
         let _ = writeln!(out, "On cgroup v2 instead: {replacement}");
     }
@@ -90,15 +91,6 @@ fn masks(report: &CgroupReport) -> String {
     let width = masks.width_bits.map_or_else(String::new, |w| format!(", {w} bits wide in this kernel"));
     let _ = writeln!(out, "masks {basis}{width}");
     out
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
-    // A controller's name keeps its spelling at the head of a sentence.
-    let keeps = text.split(' ').next().is_some_and(|w| w.contains('_') || w.contains('.'));
-    let body = if keeps { text.to_owned() } else { first + chars.as_str() };
-    if body.ends_with('.') { body } else { body + "." }
 }
 
 /// Takes control characters out of what came from the node, which could be ANSI sequences.

@@ -1,13 +1,11 @@
 //! The commands that judge no node: `list`, `explain`, `profiles`, `policy`.
 
 use super::{
-    args::{ExplainArgs, Format, ListArgs, PolicyCommand},
-    exit, output,
+    args::{ExplainArgs, Format, Global, ListArgs, PolicyCommand},
+    exit::{self, Stop},
+    output, policies,
 };
-use crate::{
-    explain,
-    policy_stub::{self, LoadError, Source},
-};
+use crate::{explain, policy::profiles};
 use preflight_checks::{names::nearest, registry};
 use serde_json::json;
 use std::process::ExitCode;
@@ -40,44 +38,28 @@ pub(super) fn explain(args: &ExplainArgs) -> ExitCode {
     if let Some(check) = check {
         return show(&explain::check(check, output::width(true)));
     }
-    output::complain(&match nearest(id, registry::ids()) {
+    let message = match nearest(id, registry::ids()) {
         Some(near) => format!("there is no check `{id}`; did you mean `{near}`?"),
         None => format!("there is no check `{id}`; `preflight list` shows them all"),
-    });
-    exit::USAGE.into()
+    };
+    Stop::new(exit::USAGE, message).exit()
 }
 
 pub(super) fn profiles() -> ExitCode {
-    let profiles = policy_stub::profiles();
-    let rows: Vec<_> = profiles.iter().map(|(name, about)| (name.as_str(), about.as_str())).collect();
+    let rows: Vec<_> = profiles::ALL.iter().map(|profile| (profile.name, profile.description)).collect();
     show(&explain::columns(&rows, output::width(true)))
 }
 
-pub(super) fn policy(command: &PolicyCommand) -> ExitCode {
-    let text = match command {
-        PolicyCommand::Schema => Ok(policy_stub::schema()),
-        PolicyCommand::Lint(target) => {
-            policy_stub::lint(&Source::from_option(target.policy.as_deref()), &target.set)
-        }
-        PolicyCommand::Show(target) => {
-            policy_stub::show(&Source::from_option(target.policy.as_deref()), &target.set)
-        }
-    };
-    match text {
+pub(super) fn policy(command: &PolicyCommand, global: &Global) -> ExitCode {
+    match policies::command(command, global) {
         Ok(text) => show(&text),
-        Err(LoadError(message)) => {
-            output::complain(&message);
-            exit::POLICY.into()
-        }
+        Err(stop) => stop.exit(),
     }
 }
 
 fn show(text: &str) -> ExitCode {
     match output::print(text) {
         Ok(()) => exit::OK.into(),
-        Err(e) => {
-            output::complain(&format!("standard output: {e}"));
-            exit::INTERNAL.into()
-        }
+        Err(e) => Stop::new(exit::INTERNAL, format!("standard output: {e}")).exit(),
     }
 }

@@ -1,5 +1,8 @@
 //! The exit codes: what scripts rely on.
 
+use super::output;
+use std::process::ExitCode;
+
 /// No failure; warnings included.
 pub const OK: u8 = 0;
 /// At least one failure (or one warning, with `--fail-on warn`).
@@ -19,3 +22,28 @@ Exit codes:
   2  wrong usage
   3  the policy is wrong
   4  preflight itself could not do its job";
+
+/// What ends a command without its result: the exit code, and what to say on standard error.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    code: u8,
+    message: String,
+}
+
+impl Stop {
+    /// Says `message`, as coming from this program.
+    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: format!("preflight: {}", message.into()) }
+    }
+
+    /// Says `message` as it is.
+    pub(crate) fn verbatim(code: u8, message: String) -> Self {
+        Self { code, message }
+    }
+
+    /// Says it.
+    pub(crate) fn exit(&self) -> ExitCode {
+        output::complain(&self.message);
+        self.code.into()
+    }
+}

@@ -4,7 +4,7 @@ use super::args::Color;
 use std::{
     env,
     ffi::OsString,
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, ErrorKind, IsTerminal, Write},
     path::{Path, PathBuf},
     process,
@@ -29,13 +29,20 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 
 /// Says on standard error why there is nothing on standard output.
 pub(crate) fn complain(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "preflight: {}", message.trim_end());
+    let _ = writeln!(io::stderr().lock(), "{}", message.trim_end());
 }
 
-/// Whether `file` can be a file at all: found out before the run, not after it.
+/// Whether `file` can be written as a file at all: found out before the run, not after it. A device such as
+/// /dev/null must not be replaced by a file, which a rename would do.
 pub(crate) fn check_target(file: &Path) -> Result<(), String> {
+    let shown = file.display();
     if file.file_name().is_none() || file.is_dir() {
-        return Err(format!("{} is a directory; name a file", file.display()));
+        return Err(format!("{shown} is a directory; name a file"));
+    }
+    // A link that leads to no path is /dev/stdout of a pipe.
+    let target = fs::canonicalize(file);
+    if target.map_or(file.is_symlink(), |target| !target.is_file()) {
+        return Err(format!("{shown} is no regular file; leave the option out to write to standard output"));
     }
     let parent = parent(file);
     if parent.is_dir() { Ok(()) } else { Err(format!("{}: no such directory", parent.display())) }
@@ -45,23 +52,40 @@ fn parent(file: &Path) -> &Path {
     file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// How many names are tried for the temporary file. In a container the process id is the same in every run, so
+/// that a run which was killed may have left one behind.
+const TRIES: u32 = 16;
+
 /// Writes `file` all or nothing: a reader sees the old content or the new one, never a part. The new file
 /// stands beside the old one until it is complete, because a rename does not cross file systems (rename(2)).
+/// Where `file` is a symbolic link, what it leads to is written.
 pub(crate) fn write_file(file: &Path, text: &str) -> io::Result<()> {
-    let mut name = OsString::from(".");
-    name.push(file.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", process::id()));
-    let temporary: PathBuf = parent(file).join(name);
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&temporary)
-        .and_then(|mut new| new.write_all(text.as_bytes()).and_then(|()| new.sync_all()))
-        .and_then(|()| fs::rename(&temporary, file));
+    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let (temporary, mut new) = create_beside(&file)?;
+    let written = new
+        .write_all(text.as_bytes())
+        .and_then(|()| new.sync_all())
+        .and_then(|()| fs::rename(&temporary, &file));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+fn create_beside(file: &Path) -> io::Result<(PathBuf, File)> {
+    let name = file.file_name().unwrap_or_default();
+    let mut tried = 0;
+    loop {
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}-{tried}.tmp", process::id()));
+        let temporary = parent(file).join(hidden);
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Ok(new) => return Ok((temporary, new)),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists && tried < TRIES => tried += 1,
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 /// How wide text may be: as the terminal, within reason; 80 columns elsewhere.
@@ -71,17 +95,84 @@ pub(crate) fn width(to_stdout: bool) -> usize {
     terminal.map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(NARROWEST, WIDEST))
 }
 
-/// Whether to use colour. In this order: the option; CLICOLOR_FORCE or FORCE_COLOR (set and not 0); NO_COLOR
-/// (set and not empty, no-color.org); TERM=dumb; a terminal.
-pub(crate) fn color(option: Color, to_stdout: bool) -> bool {
-    let var = |name| env::var_os(name).filter(|value| !value.is_empty());
+/// Whether to use colour in what goes to standard output (or, if not `to_stdout`, to a file).
+pub(super) fn color(option: Color, to_stdout: bool) -> bool {
+    decide(option, to_stdout, io::stdout().is_terminal(), |name| env::var_os(name))
+}
+
+/// Whether to use colour in what goes to standard error.
+pub(super) fn color_of_errors(option: Color) -> bool {
+    decide(option, true, io::stderr().is_terminal(), |name| env::var_os(name))
+}
+
+/// In this order: the option; a file never; NO_COLOR (set and not empty: no-color.org); CLICOLOR_FORCE and
+/// FORCE_COLOR (set and not 0: bixense.com/clicolors); a terminal that is not TERM=dumb.
+fn decide(option: Color, to_stdout: bool, is_terminal: bool, var: impl Fn(&str) -> Option<OsString>) -> bool {
+    let var = |name| var(name).filter(|value| !value.is_empty());
     let forced = |name| var(name).is_some_and(|value| value != "0");
     match option {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto if !to_stdout => false,
-        Color::Auto if var("NO_COLOR").is_some() => false,
+        Color::Auto if !to_stdout || var("NO_COLOR").is_some() => false,
         Color::Auto if forced("CLICOLOR_FORCE") || forced("FORCE_COLOR") => true,
-        Color::Auto => io::stdout().is_terminal() && var("TERM").is_none_or(|term| term != "dumb"),
+        Color::Auto => is_terminal && var("TERM").is_none_or(|term| term != "dumb"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at what was written")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_there_is_colour() {
+        use Color::{Always, Auto, Never};
+        for (option, to_stdout, is_terminal, set, expected) in [
+            (Auto, true, true, &[][..], true),
+            (Auto, true, false, &[], false),
+            (Auto, true, true, &[("TERM", "xterm")], true),
+            (Auto, true, true, &[("TERM", "dumb")], false),
+            (Auto, true, true, &[("NO_COLOR", "1")], false),
+            (Auto, true, true, &[("NO_COLOR", "")], true),
+            (Auto, true, false, &[("CLICOLOR_FORCE", "1")], true),
+            (Auto, true, false, &[("FORCE_COLOR", "1"), ("TERM", "dumb")], true),
+            (Auto, true, false, &[("CLICOLOR_FORCE", "0")], false),
+            (Auto, true, false, &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+            (Auto, false, true, &[("CLICOLOR_FORCE", "1")], false),
+            (Always, true, false, &[("NO_COLOR", "1")], true),
+            (Never, true, true, &[("CLICOLOR_FORCE", "1")], false),
+        ] {
+            let var = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());
+            assert_eq!(
+                decide(option, to_stdout, is_terminal, var),
+                expected,
+                "{option:?} {to_stdout} {is_terminal} {set:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_is_written_whole_and_nothing_is_left_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("report.json");
+        for text in ["long old text", "new"] {
+            write_file(&file, text).unwrap();
+            assert_eq!(String::from_utf8(std::fs::read(&file).unwrap()).unwrap(), text);
+        }
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        // What a killed run left behind stops nobody, and a link keeps leading where it led.
+        let stale = directory.path().join(format!(".report.json.{}-0.tmp", process::id()));
+        std::fs::write(&stale, "half").unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_file(&link, "through the link").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"through the link");
+        assert!(link.is_symlink());
+        std::fs::remove_file(stale).unwrap();
+        std::fs::remove_file(link).unwrap();
+        // A directory can't be replaced by a file: nothing may be left of the attempt.
+        std::fs::create_dir(directory.path().join("d")).unwrap();
+        assert!(write_file(&directory.path().join("d"), "x").is_err());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 }

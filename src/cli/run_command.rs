@@ -2,10 +2,11 @@
 
 use super::{
     args::{Allow, FailOn, Format, Global, RunArgs},
-    exit, output,
+    exit::{self, Stop},
+    output, policies,
 };
 use crate::{
-    policy_stub::{self, Source},
+    policy::Date,
     report::{
         human, json,
         model::{Report, Verdict},
@@ -15,25 +16,10 @@ use crate::{
 use preflight_checks::node::{Door, Filesystem};
 use std::{path::Path, process::ExitCode, sync::Arc};
 
-/// What ends the command without a report.
-pub(crate) struct Stop {
-    pub(crate) code: u8,
-    pub(crate) message: String,
-}
-
-impl Stop {
-    pub(crate) fn new(code: u8, message: impl ToString) -> Self {
-        Self { code, message: message.to_string() }
-    }
-}
-
 pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
     match try_run(args, global) {
         Ok(code) => code.into(),
-        Err(stop) => {
-            output::complain(&stop.message);
-            stop.code.into()
-        }
+        Err(stop) => stop.exit(),
     }
 }
 
@@ -45,8 +31,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
         output::check_target(file).map_err(|e| Stop::new(exit::USAGE, format!("--output-file {e}")))?;
     }
     let door = door(args.root.as_deref())?;
-    let source = Source::from_option(args.policy.config.as_deref());
-    let policy = policy_stub::load(&source, &args.policy.set).map_err(|e| Stop::new(exit::POLICY, e.0))?;
+    let policy = policies::load(args.policy.config.as_deref(), &args.policy.set, global.color)?;
     if !args.allow.is_empty() {
         let allowed: Vec<&Allow> = args.allow.iter().collect();
         tracing::info!(?allowed, "no check of this version goes beyond reading");
@@ -57,17 +42,17 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
         root: args.root.as_ref().map_or_else(|| "/".to_owned(), |root| root.display().to_string()),
         selection: Selection { only: args.only.clone(), skip: args.skip.clone() },
         ignored,
-        today: policy_stub::today(),
+        today: Date::today(),
         limits: Limits::with_deadline(args.timeout),
     };
     let report = run::run(&request).map_err(|e| match e {
-        RunError::NoMatch(_) => Stop::new(exit::USAGE, e),
-        RunError::Thread(_) => Stop::new(exit::INTERNAL, e),
+        RunError::NoMatch(_) => Stop::new(exit::USAGE, e.to_string()),
+        RunError::Thread(_) => Stop::new(exit::INTERNAL, e.to_string()),
     })?;
     let text = render(&report, args, global)?;
     match &args.output_file {
         None => {
-            output::print(&text).map_err(|e| Stop::new(exit::INTERNAL, format!("standard output: {e}")))?
+            output::print(&text).map_err(|e| Stop::new(exit::INTERNAL, format!("standard output: {e}")))?;
         }
         Some(file) => output::write_file(file, &text)
             .map_err(|e| Stop::new(exit::INTERNAL, format!("{}: {e}", file.display())))?,
@@ -77,7 +62,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
 
 pub(crate) fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
     let opened = match root {
-        None => Filesystem::live().map_err(|e| Stop::new(exit::INTERNAL, e)),
+        None => Filesystem::live().map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
         Some(root) => Filesystem::under(root).map_err(|e| Stop::new(exit::USAGE, format!("--root {e}"))),
     };
     Ok(Arc::new(opened?))
@@ -85,7 +70,7 @@ pub(crate) fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
 
 fn render(report: &Report, args: &RunArgs, global: &Global) -> Result<String, Stop> {
     match args.output {
-        Format::Json => json::render(report).map_err(|e| Stop::new(exit::INTERNAL, e)),
+        Format::Json => json::render(report).map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
         Format::Human => {
             let to_stdout = args.output_file.is_none();
             let style = human::Style {

@@ -103,7 +103,7 @@ pub(super) struct Text {
     /// As it is named in messages: a path, `profile minimal`, `standard input`.
     pub(super) name: String,
     /// The text, without a byte order mark.
-    pub(super) text: String,
+    pub(super) content: String,
     /// The byte at which each line starts.
     line_starts: Vec<usize>,
 }
@@ -112,23 +112,23 @@ impl Text {
     pub(super) fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-        Self { name: name.into(), text, line_starts }
+        Self { name: name.into(), content: text, line_starts }
     }
 
     /// Line and column of a byte, both from 1; the column counts characters.
     pub(super) fn line_column(&self, byte: u32) -> (usize, usize) {
-        let byte = (byte as usize).min(self.text.len());
+        let byte = (byte as usize).min(self.content.len());
         let line = self.line_starts.partition_point(|start| *start <= byte).max(1);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
-        let before = self.text.as_bytes().get(start..byte).unwrap_or_default();
+        let before = self.content.as_bytes().get(start..byte).unwrap_or_default();
         // Bytes that continue a character don't count.
         (line, 1 + before.iter().filter(|b| (**b & 0xC0) != 0x80).count())
     }
 
     /// The text of a line, without its end.
     fn line(&self, line: usize) -> &str {
-        let start = self.line_starts.get(line - 1).copied().unwrap_or(self.text.len());
-        let rest = self.text.get(start..).unwrap_or_default();
+        let start = self.line_starts.get(line - 1).copied().unwrap_or(self.content.len());
+        let rest = self.content.get(start..).unwrap_or_default();
         rest.split('\n').next().unwrap_or_default().trim_end_matches('\r')
     }
 }
@@ -159,7 +159,7 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     pub(super) fn new(texts: Vec<Text>, mut list: Vec<Diagnostic>) -> Self {
-        list.sort_by(|a, b| (a.file, a.span, a.level).cmp(&(b.file, b.span, b.level)));
+        list.sort_by_key(|d| (d.file, d.span, d.level));
         list.dedup();
         Self { texts, list }
     }
@@ -267,7 +267,7 @@ fn draw(out: &mut String, text: &Text, diagnostic: &Diagnostic, paint: &Paint) -
 
 /// How many characters of its first line a span covers, at least one.
 fn marker_width(text: &Text, span: Span) -> usize {
-    let covered = text.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+    let covered = text.content.get(span.start as usize..span.end as usize).unwrap_or_default();
     covered.lines().next().unwrap_or_default().trim_end().chars().count().max(1)
 }
 

@@ -9,7 +9,7 @@ use super::{
 use preflight_checks::{DynCheck, value::Span};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     fmt::Write as _,
     path::{Path, PathBuf},
 };
@@ -43,7 +43,7 @@ pub(super) struct Files {
     /// Whether something could not be read, so that what is missing may be in there.
     pub(super) incomplete: bool,
     chain: Vec<(Identity, String)>,
-    opened: HashMap<Identity, ()>,
+    opened: HashSet<Identity>,
 }
 
 impl Files {
@@ -57,7 +57,7 @@ impl Files {
             sha256: String::new(),
             incomplete: false,
             chain: Vec::new(),
-            opened: HashMap::new(),
+            opened: HashSet::new(),
         };
         files.add(source, None);
         files.name_includers();
@@ -71,7 +71,7 @@ impl Files {
         if let Some(problem) = self.refused(&identity, source) {
             return self.fail(via, problem, None);
         }
-        if self.opened.contains_key(&identity) {
+        if self.opened.contains(&identity) {
             return;
         }
         let bytes = match source.bytes() {
@@ -92,7 +92,7 @@ impl Files {
         }
         let file = self.texts.len();
         self.via.push(via);
-        self.opened.insert(identity.clone(), ());
+        self.opened.insert(identity.clone());
         if let Some(document) = self.read(file, source.to_string(), bytes) {
             self.chain.push((identity, source.to_string()));
             for word in &document.extends {
@@ -106,12 +106,9 @@ impl Files {
     }
 
     fn refused(&self, identity: &Identity, source: &Source) -> Option<String> {
-        if self.chain.iter().any(|(i, _)| i == identity) {
-            let names = self.chain.iter().map(|(_, name)| name.as_str());
-            let circle = names.skip_while(|name| **name != source.to_string()).collect::<Vec<_>>();
-            let circle =
-                if circle.is_empty() { String::new() } else { format!(" ({} →)", circle.join(" → ")) };
-            return Some(format!("{source} extends itself{circle}"));
+        if let Some(at) = self.chain.iter().position(|(i, _)| i == identity) {
+            let circle = self.chain.iter().skip(at).map(|(_, name)| name.as_str()).collect::<Vec<_>>();
+            return Some(format!("{source} extends itself ({} →)", circle.join(" → ")));
         }
         if self.chain.len() > DEPTH {
             return Some(format!("files extend each other more than {DEPTH} deep"));

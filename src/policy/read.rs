@@ -9,7 +9,7 @@ use preflight_checks::{
     value::{Key, Kind, Span, Value, did_you_mean},
 };
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The value of `apiVersion`.
 pub(super) const API_VERSION: &str = "preflight/v1";
@@ -107,12 +107,11 @@ impl Reader<'_> {
     ) -> Option<HashMap<&'static str, Entry<'v>>> {
         let mut fields = HashMap::new();
         for (key, value) in self.entries(value, what)? {
-            match known.iter().find(|k| **k == key.text) {
-                Some(name) => drop(fields.insert(*name, (key, value))),
-                None => {
-                    let help = did_you_mean(&key.text, known.iter().copied());
-                    self.help(key.span, format!("unknown key {}", quoted(&key.text)), help);
-                }
+            if let Some(name) = known.iter().find(|k| **k == key.text) {
+                fields.insert(*name, (key, value));
+            } else {
+                let help = did_you_mean(&key.text, known.iter().copied());
+                self.help(key.span, format!("unknown key {}", quoted(&key.text)), help);
             }
         }
         Some(fields)
@@ -264,9 +263,9 @@ impl Reader<'_> {
 
     /// Reports rules with the id of one before them.
     fn unique(&mut self, rules: &[RuleDocument]) {
-        let mut seen: HashMap<&str, ()> = HashMap::new();
+        let mut seen: HashSet<&str> = HashSet::new();
         for rule in rules {
-            if seen.insert(&rule.id.text, ()).is_some() {
+            if !seen.insert(&rule.id.text) {
                 let message = format!("there is already a rule {} in this file", quoted(&rule.id.text));
                 self.help(rule.id.at.span, message, "give one of them an `id` of its own".to_owned());
             }
@@ -284,17 +283,16 @@ impl Reader<'_> {
                 needs.push(Word { text: input.to_owned(), at: self.place(key.span) });
             }
         }
-        when.role = get("role").map(|v| self.one_or_many(v, |this, v| this.role(v))).unwrap_or_default();
+        when.role = get("role").map(|v| self.one_or_many(v, Self::role)).unwrap_or_default();
         when.cgroup = get("cgroup").map(|v| self.one_or_many(v, Self::typed)).unwrap_or_default();
         when.environment = get("environment").map(|v| self.one_or_many(v, Self::typed)).unwrap_or_default();
-        when.architecture = get("architecture")
-            .map(|v| self.one_or_many(v, |this, v| this.architecture(v)))
-            .unwrap_or_default();
+        when.architecture =
+            get("architecture").map(|v| self.one_or_many(v, Self::architecture)).unwrap_or_default();
         when.kernel = get("kernel").and_then(|v| self.typed(v));
         when.kubernetes = get("kubernetes").and_then(|v| self.typed(v));
         for (key, value) in get("inputs").and_then(|v| self.entries(v, "`when.inputs`")).unwrap_or_default() {
             needs.push(Word { text: key.text.clone(), at: self.place(key.span) });
-            let values = self.one_or_many(value, |this, v| this.scalar(v));
+            let values = self.one_or_many(value, Self::scalar);
             when.inputs.insert(key.text.clone(), values);
         }
         (when, needs)

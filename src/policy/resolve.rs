@@ -58,7 +58,10 @@ impl fmt::Display for UsageError {
 /// A value of an input and where it was given: in a file, or by `--set`.
 struct Input {
     value: Value,
-    place: Option<Place>,
+    /// Where a file gives it.
+    place: Place,
+    /// Whether `--set` gave the value.
+    is_set: bool,
 }
 
 /// A policy with what `lint` wants to know besides.
@@ -67,8 +70,8 @@ pub(super) struct Resolved {
     pub(super) files: Files,
     /// Where each waiver's pattern and date stand, in the order of the policy's waivers.
     pub(super) waiver_places: Vec<(Place, Option<Place>)>,
-    /// Where each input was given last, and whether something uses it.
-    pub(super) input_uses: Vec<(String, Option<Place>, bool)>,
+    /// The inputs that nothing uses, and where they are given.
+    pub(super) unused_inputs: Vec<(String, Place)>,
 }
 
 impl Policy {
@@ -119,12 +122,9 @@ pub(super) fn resolve(
         rules,
         waivers: waivers.collect(),
     };
-    let input_uses = inputs.into_iter().map(|(k, v)| {
-        let is_used = used.contains(&k);
-        (k, v.place, is_used)
-    });
-    let input_uses = input_uses.collect();
-    Ok(Resolved { policy, files, waiver_places, input_uses })
+    let unused = inputs.iter().filter(|(name, _)| !used.contains(*name));
+    let unused_inputs = unused.map(|(name, input)| (name.clone(), input.place)).collect();
+    Ok(Resolved { policy, files, waiver_places, unused_inputs })
 }
 
 fn default_name(source: &Source) -> String {
@@ -140,7 +140,7 @@ fn inputs(documents: &[(FileId, Document)]) -> BTreeMap<String, Input> {
     let given = documents.iter().flat_map(|(_, d)| &d.inputs);
     let given = given.map(|(name, value)| {
         let place = Place { file: name.at.file, span: value.span };
-        (name.text.clone(), Input { value: value.clone(), place: Some(place) })
+        (name.text.clone(), Input { value: value.clone(), place, is_set: false })
     });
     given.collect()
 }
@@ -171,7 +171,8 @@ fn set(inputs: &mut BTreeMap<String, Input>, key: &str, value: &str) -> Result<(
         },
         _ => Kind::Str(text),
     };
-    *input = Input { value: Value { span: Span::default(), kind }, place: None };
+    input.value.kind = kind;
+    input.is_set = true;
     Ok(())
 }
 
@@ -182,12 +183,11 @@ fn rules(documents: &[(FileId, Document)], binder: &mut Binder<'_>) -> Vec<Rule>
     for (file, rule) in documents.iter().flat_map(|(file, d)| d.rules.iter().map(move |r| (*file, r))) {
         // Each is bound, overridden or not: a mistake in a file is a mistake wherever the file is used.
         let Some(rule) = binder.bind(file, rule) else { continue };
-        match position.get(&rule.id) {
-            Some(at) => rules[*at] = rule,
-            None => {
-                position.insert(rule.id.clone(), rules.len());
-                rules.push(rule);
-            }
+        if let Some(earlier) = position.get(&rule.id).and_then(|at| rules.get_mut(*at)) {
+            *earlier = rule;
+        } else {
+            position.insert(rule.id.clone(), rules.len());
+            rules.push(rule);
         }
     }
     rules
@@ -254,11 +254,8 @@ impl Binder<'_> {
     /// Which value an input has, and where it comes from.
     fn given(&self, name: &str) -> String {
         let Some(input) = self.inputs.get(name) else { return String::new() };
-        let from = match input.place {
-            Some(at) => format!("{} says so", self.files.locate(at)),
-            None => "--set says so".to_owned(),
-        };
-        format!("the input `{name}` is {}: {from}", quoted(&scalar_text(&input.value)))
+        let from = if input.is_set { "--set".to_owned() } else { self.files.locate(input.place) };
+        format!("the input `{name}` is {}, from {from}", quoted(&scalar_text(&input.value)))
     }
 
     /// The value of an input, or a problem where it is asked for.
@@ -333,7 +330,7 @@ impl Binder<'_> {
             return map;
         }
         let after =
-            self.files.texts.get(file).and_then(|t| t.text.get(name.end as usize..)).unwrap_or_default();
+            self.files.texts.get(file).and_then(|t| t.content.get(name.end as usize..)).unwrap_or_default();
         let blanks = after.len() - after.trim_start_matches(' ').len();
         let closes = after.get(blanks..).is_some_and(|rest| rest.starts_with('}'));
         let more = if closes { u32::try_from(blanks + 1).unwrap_or(0) } else { 0 };

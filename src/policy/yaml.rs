@@ -36,7 +36,7 @@ const DUPLICATES: usize = 100;
 /// The first problem of syntax, or the limit that was crossed.
 pub(super) fn parse(text: &str) -> Result<(Value, Vec<Error>), Error> {
     if text.len() > SIZE_LIMIT {
-        let message = format!("the file has {} bytes; a policy may have {SIZE_LIMIT}", text.len());
+        let message = format!("the file has more than {SIZE_LIMIT} bytes, the most that a policy may have");
         return Err(Error { message, span: None, help: None });
     }
     let raw =

@@ -1,11 +1,20 @@
-//! The report for people.
+//! The report for people: failures first, each with why, what was seen, how to mend and how to waive it; then
+//! warnings; then in short what passed and what was skipped; a summary line last.
+//!
+//! Colour is used here and nowhere else.
 
-use super::model::Report;
+mod problem;
+mod rest;
+pub(crate) mod wrap;
+
+use super::model::{NodeInfo, Report, Source, Verdict};
+use colored::Colorize;
+use preflight_checks::facts::cgroup::LayoutKind;
 
 /// How to set the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    /// Columns.
+    /// The width in columns.
     pub width: usize,
     /// Whether to use colour.
     pub color: bool,
@@ -15,8 +24,102 @@ pub struct Style {
     pub verbose: bool,
 }
 
+/// What a piece of text is, for its colour.
+#[derive(Clone, Copy, Debug)]
+enum Ink {
+    /// The word for a verdict.
+    Verdict(Verdict),
+    /// The id of a finding.
+    Id,
+    /// A label in front of text.
+    Label,
+}
+
+impl Style {
+    fn paint(self, text: &str, ink: Ink) -> String {
+        if !self.color {
+            return text.to_owned();
+        }
+        let painted = match ink {
+            Ink::Verdict(Verdict::Fail) => text.red().bold(),
+            Ink::Verdict(Verdict::Warn) => text.yellow().bold(),
+            Ink::Verdict(Verdict::Pass) => text.green(),
+            Ink::Id => text.bold(),
+            Ink::Verdict(Verdict::Skip) | Ink::Label => text.dimmed(),
+        };
+        painted.to_string()
+    }
+}
+
 /// The report as text.
 #[must_use]
-pub fn render(report: &Report, _style: Style) -> String {
-    format!("{}\n", report.verdict.as_str())
+pub fn render(report: &Report, style: Style) -> String {
+    if style.color {
+        // colored looks at standard output by itself; whether to colour was decided for this text.
+        colored::control::set_override(true);
+    }
+    let mut out = String::new();
+    let of = |verdict| report.findings.iter().filter(move |f| f.verdict == verdict);
+    for finding in of(Verdict::Fail) {
+        out.push_str(&problem::failure(finding, style));
+        out.push('\n');
+    }
+    if !style.quiet {
+        for finding in of(Verdict::Warn) {
+            out.push_str(&problem::warning(finding, style));
+            out.push('\n');
+        }
+        for section in [rest::passed(report, style), rest::skipped(report, style)] {
+            if !section.is_empty() {
+                out.push_str(&section);
+                out.push('\n');
+            }
+        }
+    }
+    out.push_str(&summary(report, style));
+    out
+}
+
+/// The last line: `FAIL: 41 passed, 2 warnings, 1 failure, 5 skipped (node n1, …) in 3 ms`.
+fn summary(report: &Report, style: Style) -> String {
+    let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let summary = &report.summary;
+    let unknown = report.findings.iter().filter(|f| !f.determined).count();
+    let unknown = if unknown == 0 { String::new() } else { format!(", {unknown} undetermined") };
+    let text = format!(
+        "{} passed, {}, {}, {} skipped{unknown} ({}, policy {}) in {}",
+        summary.pass,
+        count(summary.warn, "warning", "warnings"),
+        count(summary.fail, "failure", "failures"),
+        summary.skip,
+        node(&report.node),
+        report.policy.name,
+        milliseconds(report.duration_ms.0),
+    );
+    let word = format!("{}:", report.verdict.as_str().to_uppercase());
+    let label = format!("{} ", style.paint(&word, Ink::Verdict(report.verdict)));
+    wrap::hanging(0, &label, word.len() + 1, &text, style.width)
+}
+
+fn node(node: &NodeInfo) -> String {
+    let hostname = node.hostname.as_deref().unwrap_or("of unknown name");
+    let place = match node.source {
+        Source::Live => String::new(),
+        Source::Root | Source::Capture => format!(" under {}", node.root),
+    };
+    let kernel = node.kernel.as_deref().unwrap_or("unknown");
+    let cgroup = match node.cgroup {
+        Some(LayoutKind::None) => "no cgroup",
+        Some(kind) => &format!("cgroup {}", kind.as_str()),
+        None => "cgroup unknown",
+    };
+    format!("node {hostname}{place}, kernel {kernel}, {cgroup}")
+}
+
+fn milliseconds(ms: f64) -> String {
+    match ms {
+        ms if ms < 10.0 => format!("{ms:.1} ms"),
+        ms if ms < 10_000.0 => format!("{ms:.0} ms"),
+        ms => format!("{:.1} s", ms / 1000.0),
+    }
 }

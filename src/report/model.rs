@@ -213,6 +213,9 @@ pub struct Waiver {
     pub until: Option<String>,
 }
 
+/// How the note begins that says what would determine what is undetermined.
+pub(crate) const NEEDS: &str = "To determine it: ";
+
 /// A time span in milliseconds, with three decimals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, JsonSchema)]
 pub struct Millis(pub f64);

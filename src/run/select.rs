@@ -1,7 +1,10 @@
 //! `--only` and `--skip`: which rules are asked and which findings are kept.
 
 use super::verdict::{self, Judged};
-use crate::{policy::Policy, policy_stub::glob_matches};
+use crate::{
+    glob::{Glob, nearest_id},
+    policy::Policy,
+};
 use preflight_checks::names::nearest;
 use std::{collections::HashSet, fmt};
 
@@ -52,12 +55,12 @@ impl Selection {
     /// Whether a rule has to be asked at all.
     pub(super) fn asks(&self, rule: &str) -> bool {
         let wanted = self.only.is_empty() || self.only.iter().any(|glob| may_match(glob, rule));
-        wanted && !self.skip.iter().any(|glob| glob_matches(glob, rule))
+        wanted && !self.skip.iter().any(|glob| matches(glob, rule))
     }
 
     fn keeps(&self, rule: &str, id: &str) -> bool {
-        let matches = |glob: &String| glob_matches(glob, id) || glob_matches(glob, rule);
-        (self.only.is_empty() || self.only.iter().any(matches)) && !self.skip.iter().any(matches)
+        let either = |glob: &String| matches(glob, id) || matches(glob, rule);
+        (self.only.is_empty() || self.only.iter().any(either)) && !self.skip.iter().any(either)
     }
 
     /// Finds the glob that no rule can match, before anything is asked.
@@ -80,12 +83,12 @@ impl Selection {
     pub(super) fn all_matched(&self, policy: &Policy, judged: &[Judged]) -> Result<(), NoMatch> {
         for (option, glob) in self.globs() {
             let found = judged.iter().any(|one| {
-                glob_matches(glob, &one.finding.id)
+                matches(glob, &one.finding.id)
                     || one.finding.subject.is_none() && may_match(glob, &one.finding.rule)
             });
-            if !found && !policy.rules.iter().any(|rule| glob_matches(glob, &rule.id)) {
+            if !found && !policy.rules.iter().any(|rule| matches(glob, &rule.id)) {
                 let ids = judged.iter().map(|one| one.finding.id.as_str());
-                let nearest = nearest(glob, ids).map(str::to_owned);
+                let nearest = nearest_id(glob, ids).map(str::to_owned);
                 return Err(NoMatch { option, glob: glob.to_owned(), nearest });
             }
         }
@@ -116,15 +119,12 @@ impl Selection {
     }
 }
 
-/// Whether `glob` matches the rule, or may match one of its findings. It may say yes too often: the findings
-/// themselves are compared later.
+fn matches(glob: &str, id: &str) -> bool {
+    Glob::new(glob).matches(id)
+}
+
+/// Whether `glob` matches the rule, or can match one of its findings.
 fn may_match(glob: &str, rule: &str) -> bool {
-    let literal = glob.split(['*', '?', '[', '{']).next().unwrap_or_default();
-    let findings = format!("{rule}/");
-    let starts = if literal.len() == glob.len() {
-        literal.starts_with(&findings)
-    } else {
-        literal.starts_with(&findings) || findings.starts_with(literal)
-    };
-    starts || glob_matches(glob, rule)
+    let glob = Glob::new(glob);
+    glob.matches(rule) || glob.can_match_below(&format!("{rule}/"))
 }

@@ -7,7 +7,8 @@ use crate::{
 };
 use preflight_checks::{
     BoundCheck, Evidence, Finding, Findings, Meta, Node, Severity, Unknown,
-    node::{Door, Memory},
+    node::{Door, FileKind, Memory, Origin, ReadError},
+    value::{Kind, Span, Value},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -39,6 +40,8 @@ pub(super) fn rule_of(
         severity: Severity::Fail,
         on_unknown: OnUnknown::Warn,
         when: When::default(),
+        with: Value { span: Span::default(), kind: Kind::Map(Vec::new()) },
+        origin: "test".to_owned(),
     }
 }
 
@@ -100,29 +103,27 @@ pub(super) fn run_rules(rules: Vec<Rule>) -> Report {
     run_policy(policy(rules))
 }
 
-/// A door of which the reads of `/hangs` take `for_long`.
-pub(super) struct Hanging(pub(super) Duration);
+/// A door behind which reading this path takes half a minute.
+pub(super) struct Hanging(pub(super) &'static str);
 
 impl Door for Hanging {
-    fn origin(&self) -> preflight_checks::node::Origin {
-        preflight_checks::node::Origin::Live
+    fn origin(&self) -> Origin {
+        Origin::Live
     }
 
-    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, preflight_checks::node::ReadError> {
-        if path == "/hangs" {
-            std::thread::sleep(self.0);
+    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, ReadError> {
+        if path == self.0 {
+            std::thread::sleep(Duration::from_secs(30));
         }
-        Memory::new().file("/fine", "fine").read(path, limit)
+        let release = "/proc/sys/kernel/osrelease";
+        Memory::new().file("/fine", "fine").file(release, "6.1.0\n").read(path, limit)
     }
 
-    fn list(&self, path: &str) -> Result<Vec<String>, preflight_checks::node::ReadError> {
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         Memory::new().list(path)
     }
 
-    fn kind(
-        &self,
-        path: &str,
-    ) -> Result<preflight_checks::node::FileKind, preflight_checks::node::ReadError> {
+    fn kind(&self, path: &str) -> Result<FileKind, ReadError> {
         Memory::new().kind(path)
     }
 }

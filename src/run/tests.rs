@@ -6,6 +6,7 @@ use crate::{
     report::model::{Finding as Reported, Source},
 };
 use preflight_checks::{Evidence, Finding, Severity, Unknown, facts::cgroup::LayoutKind, node::Memory};
+use proptest::prelude::*;
 use std::time::Duration;
 
 const WARN: Severity = Severity::Warn;
@@ -122,7 +123,7 @@ fn a_hung_read_costs_one_finding() {
         reads("same-file", "/hangs"),
         reads("after", "/fine"),
     ]));
-    request.door = Arc::new(Hanging(Duration::from_secs(30)));
+    request.door = Arc::new(Hanging("/hangs"));
     request.limits.check = Duration::from_millis(300);
     let started = Instant::now();
     let report = run(&request).unwrap();
@@ -139,6 +140,16 @@ fn a_hung_read_costs_one_finding() {
     let hung = finding(&report, "hangs");
     assert!(hung.message.contains("/hangs did not end within 300ms"), "{}", hung.message);
     assert_eq!(hung.evidence, [Evidence::new("/hangs", "did not answer in time")]);
+}
+
+#[test]
+fn a_node_that_half_hangs_is_described_by_the_other_half() {
+    let mut request = request(policy(vec![rule("r", vec![pass("s")])]));
+    request.door = Arc::new(Hanging("/proc/sys/kernel/hostname"));
+    request.limits.check = Duration::from_millis(200);
+    let report = run(&request).unwrap();
+    assert_eq!(brief(&report), ["r/s pass there"]);
+    assert_eq!((report.node.hostname, report.node.kernel.as_deref()), (None, Some("6.1.0")));
 }
 
 #[test]
@@ -167,7 +178,7 @@ fn the_deadline_answers_every_rule_that_is_left() {
         }),
         rule("never-asked", vec![pass("s")]),
     ]));
-    request.door = Arc::new(Hanging(Duration::from_secs(30)));
+    request.door = Arc::new(Hanging("/hangs"));
     request.limits.run = Duration::from_millis(300);
     let started = Instant::now();
     let report = run(&request).unwrap();
@@ -369,4 +380,55 @@ fn a_glob_that_matches_nothing_names_the_nearest() {
         assert!(error.contains(says), "{error}");
     }
     assert!(select(&["broken/anything"], &[]).is_ok(), "it might have had it");
+}
+
+/// Any finding that a check can make, with a cause or without.
+fn any_finding() -> impl Strategy<Value = Finding> {
+    let severity = prop_oneof![Just(WARN), Just(FAIL)];
+    let cause = proptest::option::of(("[XY]", any::<bool>()));
+    (0..4_u8, "[ab]", severity, cause).prop_map(|(outcome, subject, severity, cause)| {
+        let finding = match outcome {
+            0 => pass(&subject),
+            1 => unknown(severity, &subject),
+            2 => Finding::not_applicable(subject, "not here", []),
+            _ => problem(severity, subject.as_str()),
+        };
+        match cause {
+            Some((name, true)) => finding.causes(name),
+            Some((name, false)) => finding.follows(name),
+            None => finding,
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn the_laws_hold_whatever_the_checks_say(
+        answers in proptest::collection::vec(proptest::collection::vec(any_finding(), 0..4), 1..5),
+        waived in proptest::option::of("[rab0-9*/]{1,4}"),
+    ) {
+        let ids: Vec<String> = (0..answers.len()).map(|i| format!("r{i}")).collect();
+        let rules = ids.iter().zip(answers).map(|(id, findings)| rule(id, findings));
+        let mut policy = policy(rules.collect());
+        policy.waivers = waived.iter().map(|glob| waiver(glob, None)).collect();
+        let report = run_policy(policy);
+
+        let mut seen = std::collections::HashSet::new();
+        for finding in &report.findings {
+            prop_assert!(seen.insert(&finding.id), "ids are unique: {}", finding.id);
+            let is_pass = finding.verdict == Verdict::Pass;
+            prop_assert!(!is_pass || finding.determined && !finding.evidence.is_empty(), "laws 2 and 3");
+            if let Some(by) = &finding.blocked_by {
+                let stands = report.findings.iter().find(|f| &f.id == by).expect("it is in the report");
+                prop_assert!(stands.verdict >= Verdict::Warn && stands.blocked_by.is_none(), "law 6");
+                prop_assert_eq!(finding.verdict, Verdict::Skip);
+            }
+        }
+        for id in &ids {
+            prop_assert!(report.findings.iter().any(|f| &f.rule == id), "law 1: {}", id);
+        }
+        prop_assert_eq!(report.verdict, report.findings.iter().map(|f| f.verdict).max().unwrap());
+    }
 }

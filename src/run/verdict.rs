@@ -2,15 +2,15 @@
 
 use super::{select::Selection, worker::Answer};
 use crate::{
+    glob::Glob,
     policy::{Date, OnUnknown, Policy, Rule, Waiver},
-    policy_stub::glob_matches,
-    report::model::{self, Millis, Verdict},
+    report::model::{self, Millis, NEEDS, Verdict},
 };
 use preflight_checks::{Cause, Finding, Outcome, Severity};
 use std::{collections::HashSet, time::Duration};
 
 /// The reason of a rule of which nothing was selected.
-pub(super) const DESELECTED: &str = "deselected";
+pub(crate) const DESELECTED: &str = "deselected";
 
 /// A finding as the report will have it, and the cause that it is or follows from.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(super) fn judge(rule: &Rule, finding: &Finding, took: Duration) -> Judged {
     };
     let mut notes = finding.all_notes().to_vec();
     if let Outcome::Undetermined(Some(needs)) = finding.outcome() {
-        notes.push(format!("To determine it: {needs}."));
+        notes.push(format!("{NEEDS}{needs}."));
     }
     let mut judged = empty(rule, finding.subject());
     judged.verdict = verdict;
@@ -118,10 +118,9 @@ pub(super) fn waive(finding: &mut model::Finding, waivers: &[Waiver], today: Dat
     if finding.verdict < Verdict::Warn {
         return;
     }
-    let matching = || waivers.iter().filter(|w| glob_matches(&w.finding, &finding.id));
-    let expired = |w: &Waiver| w.until.is_some_and(|until| until < today);
-    let held = matching().find(|w| !expired(w)).cloned();
-    let ended = matching().find(|w| expired(w)).cloned();
+    let matching = || waivers.iter().filter(|w| Glob::new(&w.finding).matches(&finding.id));
+    let held = matching().find(|w| w.holds_on(today)).cloned();
+    let ended = matching().find(|w| !w.holds_on(today)).cloned();
     if let Some(waiver) = held {
         finding.verdict = Verdict::Warn;
         finding.waiver = Some(model::Waiver {

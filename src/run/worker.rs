@@ -7,8 +7,7 @@
 use super::node_info::NodeFacts;
 use crate::{
     logging::payload_text,
-    policy::{Inputs, Policy, Rule},
-    policy_stub::{Applies, applies},
+    policy::{Applicability, Inputs, Policy, Rule},
 };
 use preflight_checks::{
     Evidence, Finding, Findings, Node, Severity, Unknown,
@@ -45,6 +44,9 @@ impl Limits {
         Self { check: Self::CHECK, run }
     }
 }
+
+/// No limit is longer: what is added to the clock must not overflow it.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The findings of one rule, each with the time it took; never empty.
 pub(super) type Answer = Vec<(Finding, Duration)>;
@@ -83,7 +85,9 @@ pub(super) fn ask_all(
     let mut answers = Answers { node: None, rules: vec![None; policy.rules.len()] };
     let rules = asked.iter().enumerate().filter(|(_, asked)| **asked).map(|(i, _)| Step::Ask(i));
     let mut todo: VecDeque<Step> = std::iter::once(Step::Describe).chain(rules).collect();
+    let limits = Limits { check: limits.check.min(LONGEST), run: limits.run.min(LONGEST) };
     let deadline = Instant::now() + limits.run;
+    let mut described_again = false;
     let mut watch = Arc::new(Watch::default());
     let mut worker = spawn(policy, &todo, door, &watch)?;
     let mut since = Instant::now();
@@ -106,8 +110,13 @@ pub(super) fn ask_all(
             Err(RecvTimeoutError::Disconnected) => panicked("its thread ended without a word"),
         };
         tracing::warn!(?step, finding = finding.message(), "a check was left behind");
-        answers.take(step, Said::Answer(vec![(finding, since.elapsed())]));
-        todo.pop_front();
+        if step == Step::Describe && !described_again {
+            // What hung is known now and answers at once; the rest of the description can be had.
+            described_again = true;
+        } else {
+            answers.take(step, Said::Answer(vec![(finding, since.elapsed())]));
+            todo.pop_front();
+        }
         watch = Arc::new(watch.successor());
         worker = match spawn(policy, &todo, door, &watch) {
             Ok(worker) => worker,
@@ -216,10 +225,12 @@ fn ask_where_it_applies(
     node: &Node,
     found: &mut Findings,
 ) -> Result<(), Unknown> {
-    match applies(&rule.when, inputs, node) {
-        Applies::Yes => return rule.check.run(node, found),
-        Applies::No(why, evidence) => found.push(Finding::not_applicable("", why, evidence)),
-        Applies::Unknown(unknown) => {
+    match rule.when.applies(inputs, node) {
+        Applicability::Applies => return rule.check.run(node, found),
+        Applicability::Not { reason, evidence } => {
+            found.push(Finding::not_applicable("", reason, evidence));
+        }
+        Applicability::Unknown(unknown) => {
             found.push(rule_level("when-unknown", "whether it applies could not be determined", &unknown));
         }
     }

@@ -68,7 +68,7 @@ impl Cmdline {
 impl Node {
     /// The command line that the kernel was booted with.
     pub fn cmdline(&self) -> &Known<Cmdline> {
-        self.facts().cmdline.get_or_init(|| {
+        self.fact(|| {
             let read = self.read("/proc/cmdline");
             read.text().map(|text| Cmdline::parse(&text)).map_err(ReadError::unknown)
         })

@@ -49,7 +49,7 @@ pub struct Environment {
 impl Node {
     /// What kind of machine this is.
     pub fn environment(&self) -> &Environment {
-        self.facts().environment.get_or_init(|| detect::detect(self))
+        self.fact(|| detect::detect(self))
     }
 
     /// The architecture, as uname names it: `x86_64`, `aarch64`.

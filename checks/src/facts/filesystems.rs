@@ -44,7 +44,7 @@ impl Filesystems {
 impl Node {
     /// The file system types that are registered now.
     pub fn filesystems(&self) -> &Known<Filesystems> {
-        self.facts().filesystems.get_or_init(|| {
+        self.fact(|| {
             let read = self.read(PATH);
             read.text().map(|text| Filesystems::parse(&text)).map_err(ReadError::unknown)
         })

@@ -112,7 +112,7 @@ fn bare(option: &str) -> &str {
 impl Node {
     /// The configuration of the running kernel.
     pub fn kernel_config(&self) -> &Known<KernelConfig> {
-        self.facts().kernel_config.get_or_init(|| find(self))
+        self.fact(|| find(self))
     }
 }
 

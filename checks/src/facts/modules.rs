@@ -105,7 +105,7 @@ impl Node {
     }
 
     fn modules(&self) -> &Modules {
-        self.facts().modules.get_or_init(Modules::default)
+        self.fact(Modules::default)
     }
 
     fn module_rules(&self) -> &Rules {

@@ -227,7 +227,7 @@ fn visible_by_order(all: &[Mount]) -> Vec<bool> {
 impl Node {
     /// The mounts of the node: mountinfo, or /proc/mounts where that is all there is.
     pub fn mounts(&self) -> &Known<Mounts> {
-        self.facts().mounts.get_or_init(|| {
+        self.fact(|| {
             let mut unknown: Option<Unknown> = None;
             for (name, parse) in [
                 ("mountinfo", Mounts::parse_mountinfo as fn(&str, &str) -> Mounts),

@@ -100,7 +100,7 @@ impl Namespaces {
 impl Node {
     /// The namespaces of a process, as /proc/PID/ns lists them.
     pub fn namespaces(&self) -> &Known<Namespaces> {
-        self.facts().namespaces.get_or_init(|| {
+        self.fact(|| {
             let path = self.proc_self("ns");
             let names = self.list(&path).map_err(|e| {
                 let unknown = e.unknown();

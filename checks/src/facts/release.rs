@@ -25,7 +25,7 @@ const OSRELEASE: &str = "/proc/sys/kernel/osrelease";
 impl Node {
     /// The release of the running kernel.
     pub fn kernel_release(&self) -> &Known<Release> {
-        self.facts().release.get_or_init(|| {
+        self.fact(|| {
             let read = self.read(OSRELEASE);
             let text = read.text().map_err(ReadError::unknown)?;
             let text = text.trim();

@@ -16,6 +16,9 @@ pub const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 /// CGROUP2_SUPER_MAGIC (include/uapi/linux/magic.h).
 const CGROUP2_MAGIC: u64 = 0x6367_7270;
 
+/// How many cgroup mounts are shown as evidence; a v1 node has about twelve.
+const MOUNTS_SHOWN: usize = 16;
+
 /// Which cgroup hierarchies the node uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -89,8 +92,12 @@ impl Layout {
             _ => false,
         });
         let unified = on_root.or_else(|| beside.map(|i| others.remove(i)));
-        let mut evidence: Vec<Evidence> =
-            unified.iter().chain(legacy.iter().map(|(m, _)| m)).map(|m| mounts.evidence(m)).collect();
+        let made_of = || unified.iter().chain(legacy.iter().map(|(m, _)| m));
+        let mut evidence: Vec<Evidence> = made_of().take(MOUNTS_SHOWN).map(|m| mounts.evidence(m)).collect();
+        let more = made_of().count().saturating_sub(MOUNTS_SHOWN);
+        if more > 0 {
+            evidence.push(mounts.says(format!("and {more} more cgroup mounts")));
+        }
         if evidence.is_empty() {
             let on_root = mounts.at(CGROUP_ROOT).map(|m| mounts.evidence(m));
             evidence.push(on_root.unwrap_or_else(|| mounts.says("no mount of type cgroup or cgroup2")));
@@ -151,7 +158,7 @@ fn is_beside(unified: &Mount, legacy: &[(Mount, Vec<String>)]) -> bool {
 impl Node {
     /// The cgroup layout.
     pub fn cgroup_layout(&self) -> &Known<Layout> {
-        self.facts().cgroup_layout.get_or_init(|| {
+        self.fact(|| {
             let mut layout = Layout::of(self.mounts().as_ref().map_err(Clone::clone)?);
             let shown_as_v2 = layout.unified.as_ref().is_some_and(|m| m.point == CGROUP_ROOT);
             match self.filesystem(CGROUP_ROOT) {

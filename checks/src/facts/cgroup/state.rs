@@ -96,8 +96,8 @@ pub(super) struct Shown<'a> {
     pub(super) stat: Option<Vec<String>>,
     /// The compiled-in subsystems by BTF.
     pub(super) ids: Option<Vec<(String, u32)>>,
-    /// Version 1 hierarchies that can be seen: controller (v1 name) and mount point.
-    pub(super) legacy: BTreeMap<String, String>,
+    /// Version 1 hierarchies that can be seen: controller (v1 name), mount point and the mount as evidence.
+    pub(super) legacy: BTreeMap<String, (String, Evidence)>,
     /// The kernel command line.
     pub(super) cmdline: Option<&'a Cmdline>,
     /// The files and mounts behind all that, by what they show.
@@ -195,7 +195,7 @@ pub(super) fn judge(
         basis: Basis::Inferred,
         listed,
         hierarchy: row.map(|r| r.hierarchy),
-        legacy_mount: shown.legacy.get(legacy_name).cloned(),
+        legacy_mount: shown.legacy.get(legacy_name).map(|(point, _)| point.clone()),
         config: setting.as_ref().map(|(option, s, _)| (*option, s.clone())),
         mask: None,
         delegated: None,
@@ -299,7 +299,7 @@ fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>
     let on_v1 = row.map_or(subsystem.legacy_mount.is_some() && !subsystem.is_listed(), |r| r.hierarchy != 0);
     if on_v1 {
         subsystem.state = State::BoundToV1;
-        subsystem.evidence.extend(at.mounts.iter().cloned());
+        subsystem.evidence.extend(shown.legacy.get(&subsystem.legacy_name).map(|(_, mount)| mount.clone()));
         subsystem.notes.extend(bound_notes(subsystem, row));
         return;
     }
@@ -319,8 +319,8 @@ fn judge_unlisted(subsystem: &mut Subsystem, shown: &Shown<'_>) {
     let Some((side, basis)) = subsystem.mask else {
         subsystem.basis = Basis::Expected;
         subsystem.notes.push(format!(
-            "{} is in this kernel and not in cgroup.controllers; neither cgroup.stat nor a known kernel version \
-             tells why",
+            "{} is in this kernel and not in cgroup.controllers; why could not be told from cgroup.stat, \
+             /proc/cgroups, /proc/cmdline and the kernel's version",
             subsystem.name
         ));
         return;
@@ -373,6 +373,13 @@ fn disabled_note(name: &str, cmdline: Option<&Cmdline>, legacy: &str) -> String 
 /// In which mask a subsystem stands that is in the kernel and enabled.
 fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<(MaskSide, Basis)> {
     let on_v2 = row.map_or(subsystem.legacy_mount.is_none(), |r| r.hierarchy == 0);
+    // cgroup.stat also counts what was disabled at boot, which stands in neither mask: where neither a row nor the
+    // command line can tell, only its absence there says something.
+    let may_be_disabled = row.is_none() && shown.cmdline.is_none() && !subsystem.is_listed();
+    if may_be_disabled {
+        let counted = shown.stat.as_ref().is_none_or(|s| s.contains(&subsystem.name));
+        return (on_v2 && !counted).then_some((MaskSide::Inhibited, Basis::Inferred));
+    }
     let expected = expected_side(subsystem.known, shown);
     let implicit = expected == Some(MaskSide::Implicit);
     if on_v2 && subsystem.is_listed() && shown.is_root == Some(true) {
@@ -380,9 +387,9 @@ fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Opti
     }
     if on_v2 && let Some(stat) = &shown.stat {
         let at_root = shown.is_root == Some(true) && shown.listed.is_some();
-        // cgroup.stat counts what is switched off at boot, too. What has no row in /proc/cgroups to say that it is
-        // on, and is implicit in no kernel that is known, may just as well be that.
-        let maybe_off = !implicit && row.is_none() && (subsystem.known.is_some() || shown.cmdline.is_none());
+        // Nor is it implicit where the command line that was read names nothing (it may be another's, or cut) and
+        // no kernel that is known has it implicit.
+        let maybe_off = !implicit && row.is_none() && subsystem.known.is_some();
         let side = match (stat.contains(&subsystem.name), at_root || implicit) {
             (false, _) => MaskSide::Inhibited,
             (true, true) if maybe_off => return None,
@@ -535,6 +542,8 @@ mod tests {
         // A vendor's subsystem that nobody here knows, and one that the vendor made implicit.
         let mut s = shown(&v, &[("nvm", row(0, true)), ("net_cls", row(0, true))], Some(&[]));
         s.stat = Some(vec!["nvm".into()]);
+        let line = Cmdline::default();
+        s.cmdline = Some(&line);
         assert_eq!(state("nvm", &s), (State::Implicit, Basis::Inferred));
         assert_eq!(state("net_cls", &s), (State::Inhibited, Basis::Inferred));
         // Not at the real root, being in cgroup.stat means: not passed on.
@@ -571,21 +580,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_counted_may_be_switched_off() {
-        // Linux 6.18, cgroup_disable=memory, and a command line that can't be read: no row, not listed, counted.
+    fn what_may_be_disabled_is_not_called_implicit() {
+        // Linux 6.18 with cgroup_disable=memory and an unreadable command line: no row, yet counted in cgroup.stat.
         let v = Version::new(6, 18, 0);
-        let mut s = shown(&v, &[("perf_event", row(0, true))], Some(&["cpu"]));
-        s.stat = Some(vec!["cpu".into(), "memory".into(), "perf_event".into(), "nvm".into()]);
+        let mut s = shown(&v, &[("cpu", row(0, true))], Some(&["cpu"]));
+        s.stat = Some(vec!["cpu".into(), "memory".into()]);
+        s.ids = Some(vec![("memory".into(), 4), ("devices".into(), 5)]);
         assert_eq!(state("memory", &s).0, State::Unknown);
-        assert_eq!(state("nvm", &s).0, State::Unknown);
-        assert_eq!(state("perf_event", &s), (State::Implicit, Basis::Inferred));
+        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Inferred));
+        // A command line that was cut, or belongs to the machine around the container.
+        let line = Cmdline::parse("ro quiet");
+        s.cmdline = Some(&line);
+        assert_eq!(state("memory", &s).0, State::Unknown);
     }
 
     #[test]
     fn bound_to_v1_with_and_without_a_visible_mount() {
         let v = Version::new(6, 1, 0);
         let mut s = shown(&v, &[("devices", row(5, true)), ("pids", row(9, true))], Some(&[]));
-        s.legacy.insert("devices".into(), "/sys/fs/cgroup/devices".into());
+        let mount = Evidence::new("/proc/self/mountinfo", "/sys/fs/cgroup/devices cgroup rw,devices");
+        s.legacy.insert("devices".into(), ("/sys/fs/cgroup/devices".into(), mount));
         let devices = judge("devices", &s, |_| None);
         assert_eq!((devices.state, devices.is_inhibited()), (State::BoundToV1, true));
         assert!(devices.notes[0].contains("/sys/fs/cgroup/devices"));

@@ -103,7 +103,7 @@ impl Node {
             rows: rows.text().ok().map(|t| files::proc_cgroups(&t)),
             mounted: layout.unified.is_some(),
             cmdline: self.cmdline().as_ref().ok(),
-            legacy: legacy_mounts(layout),
+            legacy: legacy_mounts(layout, self.mounts().as_ref().map_or("mounts", |m| m.source())),
             sources: Sources {
                 rows: rows.bytes().is_ok().then(|| rows.evidence()),
                 mounts: layout.evidence.first().cloned(),
@@ -164,11 +164,13 @@ impl Node {
     }
 }
 
-fn legacy_mounts(layout: &Layout) -> BTreeMap<String, String> {
+fn legacy_mounts(layout: &Layout, source: &str) -> BTreeMap<String, (String, Evidence)> {
     let mut mounts = BTreeMap::new();
     for (mount, names) in &layout.legacy {
         for name in names {
-            mounts.entry(name.clone()).or_insert_with(|| mount.point.clone());
+            mounts
+                .entry(name.clone())
+                .or_insert_with(|| (mount.point.clone(), Evidence::new(source, &mount.line)));
         }
     }
     mounts

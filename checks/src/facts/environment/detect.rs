@@ -86,12 +86,12 @@ fn shares_the_root_of_init(node: &Node) -> bool {
 /// Device and directory of what is mounted on `/` (proc_pid_mountinfo(5): fields 3, 4 and 5); the last mount on
 /// a path is the one that is seen.
 fn root_of_mountinfo(text: &str) -> Option<(String, String)> {
-    let roots = text.lines().filter_map(|line| {
+    let mut roots = text.lines().filter_map(|line| {
         let mut fields = line.split(' ').skip(2);
         let (device, directory, on) = (fields.next()?, fields.next()?, fields.next()?);
         (on == "/").then(|| (device.to_owned(), directory.to_owned()))
     });
-    roots.last()
+    roots.next_back()
 }
 
 /// Virtual or not, by the firmware's tables and by the processor.

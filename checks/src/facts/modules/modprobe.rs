@@ -39,7 +39,7 @@ impl Rules {
         for directory in DIRECTORIES {
             match node.list(directory) {
                 Ok(names) => {
-                    for name in names.into_iter().filter(|n| n.ends_with(".conf")) {
+                    for name in names.into_iter().filter(|n| n.strip_suffix(".conf").is_some()) {
                         let path = format!("{directory}/{name}");
                         files.entry(name).or_insert(path);
                     }

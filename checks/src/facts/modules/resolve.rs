@@ -218,7 +218,7 @@ fn nowhere(node: &Node, name: &str) -> ModuleState {
         ),
         _ => match node.module_place() {
             Ok(Place::At(directory)) => not_indexed(node, directory, name),
-            Ok(Place::Replaced(others, seen)) => replaced(node, others, seen),
+            Ok(Place::Replaced(releases, seen)) => replaced(node, releases, seen),
             Ok(Place::Nowhere(seen)) => no_tree(node, seen),
             Err(unknown) => ModuleState::Unknown(unknown.clone()),
         },

@@ -1,10 +1,11 @@
 //! The options that peers ask for (k0s sysinfo, k3s and moby check-config, system-validators), and what one
 //! needs to know of each.
 //!
-//! Names of modules are from the kernel's Makefiles (`obj-$(CONFIG_X) += name.o`, v6.12:
-//! net/netfilter/Makefile, net/netfilter/{ipset,ipvs}/Makefile, net/{ipv4,ipv6}/netfilter/Makefile,
-//! net/bridge/Makefile, drivers/net/Makefile, fs/*/Makefile), dependencies from its Kconfig files, versions
-//! from its history and from moby's check-config.sh, which gates options the same way.
+//! Names of modules are from the kernel's Makefiles (`obj-$(CONFIG_X) += name.o`: net/netfilter/Makefile,
+//! net/netfilter/{ipset,ipvs}/Makefile, net/{ipv4,ipv6}/netfilter/Makefile, net/bridge/Makefile,
+//! drivers/net/Makefile, fs/*/Makefile), and each that Debian's 6.1.0-56-cloud-amd64 has was compared with its
+//! configuration, modules.dep and modules.builtin. Dependencies are from the Kconfig files, versions from the
+//! kernel's history and from moby's check-config.sh, which gates options the same way.
 
 use super::OptionInfo as O;
 
@@ -364,7 +365,8 @@ pub(super) static OPTIONS: &[O] = &[
          it.",
     )
     .module("xt_statistic"),
-    O::new("IP_NF_IPTABLES", "NETFILTER", "iptables for IPv4."),
+    // Until 6.9 split off IP_NF_IPTABLES_LEGACY, which builds it since.
+    O::new("IP_NF_IPTABLES", "NETFILTER", "iptables for IPv4.").before(6, 9, "ip_tables"),
     O::new(
         "IP_NF_IPTABLES_LEGACY",
         "IP_NF_IPTABLES",
@@ -417,7 +419,7 @@ pub(super) static OPTIONS: &[O] = &[
     .module("xt_REDIRECT"),
     O::new("IP_NF_TARGET_REJECT", "NETFILTER", "iptables' REJECT: services without endpoints.")
         .module("ipt_REJECT"),
-    O::new("IP6_NF_IPTABLES", "IPV6", "iptables for IPv6."),
+    O::new("IP6_NF_IPTABLES", "IPV6", "iptables for IPv6.").before(6, 9, "ip6_tables"),
     O::new("IP6_NF_FILTER", "IP6_NF_IPTABLES", "The filter table of old (legacy) ip6tables.")
         .module("ip6table_filter"),
     O::new("IP6_NF_NAT", "IP6_NF_IPTABLES", "The nat table of old (legacy) ip6tables.")

@@ -1,0 +1,74 @@
+//! What is not wrong with a policy, but not right either.
+
+use super::{
+    Date, LoadError, Policy, Source,
+    diagnostics::{Diagnostic, Diagnostics, quoted},
+    resolve::{Resolved, resolve},
+};
+use crate::glob::{Glob, nearest_id};
+use preflight_checks::{DynCheck, registry};
+
+/// How long before its last day a waiver is spoken of, in days.
+const SOON: u64 = 30;
+
+/// Inputs that the report speaks of even where no rule does.
+const ALWAYS_USED: [&str; 2] = ["role", "kubernetesVersion"];
+
+impl Policy {
+    /// Reads and resolves a policy and says what is questionable about it: waivers that hold no longer, or not
+    /// for long, on `today`; waivers for what no rule reports; inputs that nothing uses.
+    ///
+    /// # Errors
+    /// As [`Policy::load`].
+    pub fn lint(source: &Source, sets: &[(String, String)], today: Date) -> Result<Diagnostics, LoadError> {
+        lint(source, sets, today, registry::CHECKS)
+    }
+}
+
+pub(super) fn lint(
+    source: &Source,
+    sets: &[(String, String)],
+    today: Date,
+    checks: &'static [&'static dyn DynCheck],
+) -> Result<Diagnostics, LoadError> {
+    let resolved = resolve(source, sets, checks)?;
+    let warnings = waivers(&resolved, today).into_iter().chain(unused(&resolved)).collect::<Vec<_>>();
+    let mut files = resolved.files;
+    for warning in warnings {
+        files.push(warning);
+    }
+    Ok(Diagnostics::new(files.texts, files.out))
+}
+
+fn waivers(resolved: &Resolved, today: Date) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    let rules = &resolved.policy.rules;
+    for (waiver, (finding, date)) in resolved.policy.waivers.iter().zip(&resolved.waiver_places) {
+        if let (Some(until), Some(at)) = (waiver.until, date) {
+            if !waiver.holds_on(today) {
+                let message = format!("this waiver ended on {until} and holds no longer");
+                warnings.push(Diagnostic::warning(*at, message));
+            } else if until.days() <= today.days() + SOON {
+                let left = until.days().saturating_sub(today.days());
+                let message = format!("this waiver ends on {until}, in {left} days");
+                warnings.push(Diagnostic::warning(*at, message));
+            }
+        }
+        let glob = Glob::new(&waiver.finding);
+        if !rules.iter().any(|rule| glob.can_match_below(&format!("{}/", rule.id))) {
+            let message =
+                format!("no rule of this policy has findings that {} matches", quoted(&waiver.finding));
+            let near = nearest_id(&waiver.finding, rules.iter().map(|r| r.id.as_str()));
+            let help =
+                near.map(|id| format!("findings are called `rule-id/subject`; did you mean `{id}/*`?"));
+            let help = help.or_else(|| Some("findings are called `rule-id/subject`".to_owned()));
+            warnings.push(Diagnostic::warning(*finding, message).help(help));
+        }
+    }
+    warnings
+}
+
+fn unused(resolved: &Resolved) -> impl Iterator<Item = Diagnostic> {
+    let unused = resolved.unused_inputs.iter().filter(|(name, _)| !ALWAYS_USED.contains(&name.as_str()));
+    unused.map(|(name, at)| Diagnostic::warning(*at, format!("nothing uses the input {}", quoted(name))))
+}

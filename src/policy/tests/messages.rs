@@ -1,0 +1,274 @@
+//! The text of errors, and that none hides another.
+
+use super::*;
+
+#[test]
+fn a_typo_in_a_key() {
+    assert_eq!(
+        errors("checks:\n  - chekc: alpha\n    check: beta\n"),
+        "\
+standard input:4:5: error: unknown key `chekc`
+  |
+4 |   - chekc: alpha
+  |     ^^^^^
+  = help: did you mean `check`?
+"
+    );
+}
+
+#[test]
+fn an_unknown_check() {
+    assert_eq!(
+        errors("checks:\n  - check: alhpa\n"),
+        "\
+standard input:4:12: error: there is no check `alhpa`
+  |
+4 |   - check: alhpa
+  |            ^^^^^
+  = help: did you mean `alpha`?
+"
+    );
+}
+
+#[test]
+fn a_duplicate_key() {
+    assert_eq!(
+        errors("checks:\n  - check: alpha\n    severity: warn\n    severity: fail\n"),
+        "\
+standard input:6:5: error: the key `severity` is given twice
+  |
+6 |     severity: fail
+  |     ^^^^^^^^
+  = help: it is already in line 5; take one of them out
+"
+    );
+}
+
+#[test]
+fn a_wrong_type() {
+    assert_eq!(
+        errors("checks:\n  - check: alpha\n    with:\n      names: [cpu, [io]]\n"),
+        "\
+standard input:6:20: error: expected text, found a list
+  |
+6 |       names: [cpu, [io]]
+  |                    ^
+"
+    );
+}
+
+#[test]
+fn all_mistakes_at_once_in_the_order_of_the_file() {
+    let body = "\
+extends: [kubernetes-nod]
+inputs: {role: wroker}
+checks:
+  - check: alpha
+    severity: wanr
+    with: { count: many, nmaes: [], requires: 5.10 }
+  - check: beta
+    with: { x: 1 }
+waivers:
+  - finding: alpha/*
+    until: 2027-02-30
+";
+    assert_eq!(
+        summary(&wrong(&Source::Stdin(format!("{HEAD}{body}").into()))),
+        [
+            "standard input:3:11: there is no profile `kubernetes-nod`",
+            "standard input:4:16: there is no role `wroker`",
+            "standard input:7:15: `wanr` is not valid here",
+            "standard input:8:20: expected a whole number, found the text `many`",
+            "standard input:8:26: unknown key `nmaes`",
+            "standard input:8:47: `5.10` alone is not a range; write `>=5.10` for this version and later, `~5.10` \
+             for its patch releases, or `=5.10` for exactly this",
+            "standard input:10:13: unknown key `x`",
+            "standard input:12:5: the waiver has no `reason`",
+            "standard input:13:12: `2027-02-30` is not a date: that month has the days 1 to 28",
+        ]
+    );
+}
+
+#[test]
+fn each_kind_of_mistake() {
+    let mut differ = Vec::new();
+    for (body, want) in [
+        ("chekcs: []\nchecks: [{check: beta}]", "3:1: unknown key `chekcs`"),
+        ("metadata: {nam: x}\nchecks: [{check: beta}]", "3:12: unknown key `nam`"),
+        ("metadata: text\nchecks: [{check: beta}]", "3:11: metadata has to be a map, this is text"),
+        ("metadata: {name: ''}\nchecks: [{check: beta}]", "3:18: a name must not be empty"),
+        ("checks: {}", "3:9: expected a list, found a map"),
+        ("checks: []", "1:1: the policy has no rule, so it would say nothing"),
+        ("checks:", "1:1: the policy has no rule, so it would say nothing"),
+        ("checks: [beta]", "3:10: a rule is a map, this is text"),
+        ("checks: [{id: x}]", "3:10: the required key `check` is missing"),
+        ("checks: [{check: [a]}]", "3:18: the name of a check has to be text, this is a list"),
+        ("checks: [{check: beta, id: a/b}]", "3:28: `a/b` can't be an id"),
+        ("checks: [{check: beta}, {check: beta}]", "3:33: there is already a rule `beta` in this file"),
+        (
+            "checks: [{check: beta, id: x}, {check: alpha, id: x}]",
+            "3:51: there is already a rule `x` in this file",
+        ),
+        ("checks: [{check: beta, severity: 1}]", "3:34: `1` is not valid here"),
+        ("checks: [{check: beta, onUnknown: pass}]", "3:35: what could not be determined never passes"),
+        ("checks: [{check: beta, onUnknown: true}]", "3:35: expected one of the names, found true or false"),
+        ("checks: [{check: beta, with: []}]", "3:30: expected a map, found a list"),
+        ("checks: [{check: alpha, with: {count: 101}}]", "3:31: `count` is at most 100"),
+        (
+            "checks: [{check: alpha, with: {count: -1}}]",
+            "3:39: expected a whole number from 0 to 4294967295, found the number `-1`",
+        ),
+        (
+            "checks: [{check: alpha, with: {isStrict: yes}}]",
+            "3:42: expected true or false, found the text `yes`",
+        ),
+        ("checks: [{check: beta, when: {rol: worker}}]", "3:31: unknown key `rol`"),
+        ("checks: [{check: beta, when: worker}]", "3:30: `when` has to be a map, this is text"),
+        ("checks: [{check: beta, when: {cgroup: v3}}]", "3:39: `v3` is not valid here"),
+        (
+            "checks: [{check: beta, when: {cgroup: []}}]",
+            "3:39: an empty list never holds, so the rule would never be asked",
+        ),
+        ("checks: [{check: beta, when: {role: worker}}]", "3:31: the policy has no input `role`"),
+        (
+            "checks: [{check: beta, when: {kubernetes: '>=1'}}]",
+            "3:31: the policy has no input `kubernetesVersion`",
+        ),
+        ("checks: [{check: beta, when: {inputs: {cni: x}}}]", "3:40: the policy has no input `cni`"),
+        (
+            "inputs: {role: worker}\nchecks: [{check: beta, when: {role: wroker}}]",
+            "4:37: there is no role `wroker`",
+        ),
+        (
+            "checks: [{check: beta, when: {architecture: amd64}}]",
+            "3:45: `amd64` is called `x86_64` here, as `uname -m` does",
+        ),
+        ("checks: [{check: beta, when: {environment: docker}}]", "3:44: `docker` is not valid here"),
+        ("inputs: {a b: 1}\nchecks: [{check: beta}]", "3:10: `a b` can't be the name of an input"),
+        (
+            "inputs: {a: [1]}\nchecks: [{check: beta}]",
+            "3:13: an input is text, a number, true or false; this is a list",
+        ),
+        (
+            "inputs: {kubernetesVersion: 1}\nchecks: [{check: beta}]",
+            "3:29: `1` is not a version of Kubernetes",
+        ),
+        (
+            "inputs: {kubernetesVersion: latest}\nchecks: [{check: beta}]",
+            "3:29: `latest` is not a version of Kubernetes",
+        ),
+        ("checks: [{check: beta}]\nwaivers: [{reason: x}]", "4:11: the waiver has no `finding`"),
+        (
+            "checks: [{check: beta}]\nwaivers: [{finding: x, reason: ' '}]",
+            "4:32: the reason of a waiver must not be empty",
+        ),
+        (
+            "checks: [{check: beta}]\nwaivers: [{finding: x, reason: y, until: soon}]",
+            "4:42: `soon` is not a date; write it as 2027-03-31",
+        ),
+        ("checks: [{check: beta}]\nextends: kubernetes-node", "4:10: expected a list, found text"),
+    ] {
+        let found = match load(&Source::Stdin(format!("{HEAD}{body}\n").into()), &[]) {
+            Err(LoadError::Policy(d)) => summary(&d),
+            _ => Vec::new(),
+        };
+        if found != [format!("standard input:{want}")] {
+            differ.push((body, want, found));
+        }
+    }
+    assert!(differ.is_empty(), "{differ:#?}");
+}
+
+#[test]
+fn the_head() {
+    let found = |text: &str| summary(&wrong(&Source::Stdin(text.into())));
+    assert_eq!(
+        found("apiVersion: preflight/v2\nkind: Polciy\nchecks: [{check: beta}]\n"),
+        [
+            "standard input:1:13: `apiVersion` is `preflight/v2`; this version of preflight knows `preflight/v1` only",
+            "standard input:2:7: `kind` is `Polciy`; this version of preflight knows `Policy` only",
+        ]
+    );
+    assert_eq!(
+        found("checks: [{check: beta}]\n"),
+        [
+            "standard input:1:1: the required key `apiVersion` is missing",
+            "standard input:1:1: the required key `kind` is missing",
+        ]
+    );
+    assert_eq!(found("- check: beta\n"), ["standard input:1:1: a policy has to be a map, this is a list"]);
+    assert_eq!(found("just text\n"), ["standard input:1:1: a policy has to be a map, this is text"]);
+}
+
+#[test]
+fn references_to_inputs() {
+    assert_eq!(
+        errors(
+            "inputs: {vresion: 1.35}\nchecks:\n  - check: alpha\n    with: { version: { input: version } }\n"
+        ),
+        "\
+standard input:6:31: error: the policy has no input `version`
+  |
+6 |     with: { version: { input: version } }
+  |                               ^^^^^^^
+  = help: did you mean `vresion`?
+"
+    );
+    // The value is wrong where it is used; the note says where it comes from.
+    assert_eq!(
+        errors("inputs: { n: many }\nchecks:\n  - check: alpha\n    with: { count: { input: n } }\n"),
+        "\
+standard input:6:20: error: expected a whole number, found the text `many`
+  |
+6 |     with: { count: { input: n } }
+  |                    ^^^^^^^^^^^^
+  = note: the input `n` is `many`, from standard input:3:14
+"
+    );
+    let found = errors("checks:\n  - check: alpha\n    with: { version: { input: [x] } }\n");
+    assert!(found.starts_with("standard input:5:31: error: `input` takes the name of an input"), "{found}");
+}
+
+#[test]
+fn sets() {
+    let body = "inputs: { role: worker, n: 1, s: \"1\", b: true }\nchecks: [{check: alpha, with: {count: {input: n}}}]\n";
+    let usage = |key: &str, value: &str| match policy_with(body, &[(key, value)]) {
+        Err(LoadError::Usage(e)) => e.to_string(),
+        Err(LoadError::Policy(d)) => panic!("{d}"),
+        Ok(_) => panic!("taken"),
+    };
+    assert_eq!(
+        usage("rloe", "worker"),
+        "--set: the policy has no input `rloe`\n  = help: did you mean `role`?"
+    );
+    assert_eq!(
+        usage("role", "wroker"),
+        "--set role: there is no role `wroker`\n  = help: did you mean `worker`?"
+    );
+    assert_eq!(usage("b", "perhaps"), "--set b: expected true or false, found `perhaps`");
+
+    let taken = policy_with(body, &[("n", "2"), ("n", "7"), ("role", "control-plane")]).unwrap();
+    assert_eq!(taken.inputs.0["n"], "7");
+    assert_eq!(taken.inputs.role(), Some("control-plane"));
+
+    // A value that fits no parameter is a mistake where it is used.
+    let Err(LoadError::Policy(d)) = policy_with(body, &[("n", "many")]) else { panic!("taken") };
+    assert!(d.to_string().contains("= note: the input `n` is `many`, from --set"), "{d}");
+
+    // What is wrong with the policy comes first.
+    let both = policy_with("checks: [{check: gamma}]\n", &[("x", "y")]);
+    assert!(matches!(both, Err(LoadError::Policy(_))));
+}
+
+#[test]
+fn numbers_keep_their_spelling() {
+    for spelling in ["1.30", "\"1.30\""] {
+        let body = format!(
+            "inputs: {{ kubernetesVersion: {spelling} }}\nchecks: [{{check: alpha, with: {{version: {{input: kubernetesVersion}}}}}}]\n"
+        );
+        let policy = policy(&body);
+        assert_eq!(policy.inputs.0["kubernetesVersion"], "1.30");
+        assert_eq!(policy.inputs.kubernetes_version().unwrap().minor, 30);
+        assert!(policy.to_yaml().contains("version: \"1.30\"") || policy.to_yaml().contains("version: 1.30"));
+    }
+}
