@@ -3,3 +3,4 @@
 
 pub(crate) mod cases;
 pub(crate) mod nodes;
+pub(crate) mod process;

@@ -9,7 +9,7 @@ use crate::{
         kernel_config::Setting,
     },
     finding::Finding,
-    node::{FileKind, ReadErrorKind},
+    node::{FileKind, Origin, ReadErrorKind},
 };
 
 /// cgroup.freeze is a core file of every cgroup but the root since this version, independent of
@@ -41,6 +41,9 @@ pub(super) fn answer(question: &Question<'_>) -> Option<Finding> {
 
 fn freezer(question: &Question<'_>) -> Finding {
     let name = question.name;
+    let release = question.node.kernel_release().as_ref().ok();
+    let has_freeze = release.is_some_and(|r| table::reached(&r.version, FREEZE_SINCE));
+    let is_older = release.is_some() && !has_freeze;
     let mut tried = Vec::new();
     for cgroup in cgroups_below_root(question) {
         let path = format!("{cgroup}/cgroup.freeze");
@@ -50,8 +53,11 @@ fn freezer(question: &Question<'_>) -> Finding {
                 return Finding::pass(name, "replaced", "freezing works through cgroup.freeze", proof);
             }
             Err(e) if e.kind == ReadErrorKind::Missing => {
-                // Only a cgroup that is really there shows that the file is not.
-                if question.node.kind(&format!("{cgroup}/cgroup.events")).is_ok() {
+                // Only a cgroup that is really there shows that the file is not. Under a root, unless the kernel
+                // is known to be too old, it is the tree that is not complete: not every capture has this file.
+                if !is_older && question.node.origin() == Origin::Root {
+                    tried.push(e.evidence());
+                } else if question.node.kind(&format!("{cgroup}/cgroup.events")).is_ok() {
                     let message = format!("cgroup v2 of this kernel has no cgroup.freeze: {cgroup} lacks it");
                     return Finding::problem(question.severity, name, "no-freezer", message)
                         .note("Linux 5.2 brought cgroup.freeze; without it containers can't be stopped in one go")
@@ -61,8 +67,8 @@ fn freezer(question: &Question<'_>) -> Finding {
             Err(e) => tried.push(e.evidence()),
         }
     }
-    match question.node.kernel_release() {
-        Ok(release) if table::reached(&release.version, FREEZE_SINCE) => Finding::pass(
+    match release {
+        Some(release) if has_freeze => Finding::pass(
             name,
             "expected",
             "freezing works through cgroup.freeze, which this kernel has by its version",

@@ -387,14 +387,22 @@ fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Opti
     }
     if on_v2 && let Some(stat) = &shown.stat {
         let at_root = shown.is_root == Some(true) && shown.listed.is_some();
+        // Nor is it implicit where the command line that was read names nothing (it may be another's, or cut) and
+        // no kernel that is known has it implicit.
+        let maybe_off = !implicit && row.is_none() && subsystem.known.is_some();
         let side = match (stat.contains(&subsystem.name), at_root || implicit) {
             (false, _) => MaskSide::Inhibited,
+            (true, true) if maybe_off => return None,
             (true, true) => MaskSide::Implicit,
             (true, false) => MaskSide::Neither,
         };
         return Some((side, Basis::Inferred));
     }
     if on_v2 && shown.is_root == Some(true) && shown.listed.is_some() {
+        // Implicit or inhibited: where the table knows both, only the kernel's version tells which.
+        if expected.is_none() && subsystem.known.is_some_and(|k| k.implicit_since.is_some()) {
+            return None;
+        }
         // The real root lists everything that is attached and in neither mask.
         let side = if implicit { MaskSide::Implicit } else { MaskSide::Inhibited };
         return Some((side, Basis::Inferred));
@@ -522,6 +530,10 @@ mod tests {
         assert_eq!(state("perf_event", &s), (State::Implicit, Basis::Inferred));
         assert_eq!(state("io", &s), (State::Listed, Basis::Inferred));
         assert_eq!(state("misc", &s), (State::NotCompiled, Basis::Inferred));
+        // Without the version: what was never implicit is inhibited, what became implicit once is not known.
+        let s = Shown { version: None, ..s };
+        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Inferred));
+        assert_eq!(state("perf_event", &s).0, State::Unknown);
     }
 
     #[test]
@@ -576,6 +588,10 @@ mod tests {
         s.ids = Some(vec![("memory".into(), 4), ("devices".into(), 5)]);
         assert_eq!(state("memory", &s).0, State::Unknown);
         assert_eq!(state("devices", &s), (State::Inhibited, Basis::Inferred));
+        // A command line that was cut, or belongs to the machine around the container.
+        let line = Cmdline::parse("ro quiet");
+        s.cmdline = Some(&line);
+        assert_eq!(state("memory", &s).0, State::Unknown);
     }
 
     #[test]

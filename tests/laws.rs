@@ -1,0 +1,430 @@
+//! The laws of DESIGN.md 1, held against every captured node.
+#![allow(clippy::disallowed_methods)] // tests start the program as users do
+
+mod common;
+
+use common::{
+    nodes::{self, Captured},
+    process::{Ran, Tree, preflight, preflight_with, walk},
+};
+use preflight::{
+    policy::{Date, OnUnknown, Policy, Source},
+    report::model::{Finding, Report, Verdict},
+    run::{Ignored, Limits, Request, Selection, run},
+};
+use preflight_checks::node::{Door, FileKind, Filesystem, Memory, Origin, ReadError, ReadErrorKind};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::{fs::symlink, net::UnixListener},
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The default profile, and options and modules enough to ask what the configuration and the modules' index tell.
+const POLICY: &str = "
+apiVersion: preflight/v1
+kind: Policy
+metadata: {name: laws}
+extends: [kubernetes-node]
+checks:
+  - id: v2-only
+    check: cgroup-hierarchy
+    with: {accept: [v2]}
+  - id: v1-only
+    check: cgroup-hierarchy
+    with: {accept: [v1, hybrid]}
+  - id: all-controllers
+    check: cgroup-controllers
+    with:
+      required: [cpu, cpuset, memory, pids, devices, freezer, cpuacct, io, hugetlb, perf_event, net_cls, net_prio, rdma, misc, debug]
+      optional: []
+  - id: old-kernel
+    check: kernel-version
+    with: {requires: '<5.5'}
+  - id: new-kernel
+    check: kernel-version
+    with: {requires: '>=6.15'}
+  - id: options
+    check: kernel-config
+    with:
+      required: [CGROUPS, MEMCG, CGROUP_PIDS, OVERLAY_FS, NETFILTER_XT_MATCH_COMMENT, BRIDGE_NETFILTER, {option: CGROUP_MISC}, NO_SUCH_OPTION, {option: CGROUP_FREEZER, cgroup: v1}, {option: CGROUP_BPF, cgroup: v2}]
+      optional: [HUGETLB_PAGE, CGROUP_DEBUG, IP_VS]
+      forbidden: [CPUSETS, NO_SUCH_OPTION_EITHER, PREEMPT_RT]
+  - id: modules
+    check: kernel-modules
+    with: {required: [overlay, nf_conntrack, br_netfilter, no_such_module, ext4, tun]}
+";
+
+fn load(text: &str, on_unknown: OnUnknown) -> Arc<Policy> {
+    let source = Source::Stdin(text.as_bytes().to_vec());
+    let mut policy = Policy::load(&source, &[]).unwrap_or_else(|problems| panic!("{problems}"));
+    policy.rules.iter_mut().for_each(|rule| rule.on_unknown = on_unknown);
+    Arc::new(policy)
+}
+
+fn judge(policy: &Arc<Policy>, door: Arc<dyn Door>) -> Report {
+    run(&Request {
+        policy: Arc::clone(policy),
+        door,
+        root: "/captured".to_owned(),
+        selection: Selection::default(),
+        ignored: Ignored::default(),
+        today: Date { year: 2026, month: 11, day: 22 },
+        limits: Limits { check: Duration::from_secs(20), run: Duration::from_secs(60) },
+    })
+    .expect("a report")
+}
+
+fn under(tree: &Tree) -> Arc<dyn Door> {
+    Arc::new(Filesystem::under(Path::new(tree.root())).expect("a directory"))
+}
+
+fn in_memory(captured: &Captured) -> Memory {
+    walk(&captured.root)
+        .into_iter()
+        .fold(Memory::new(), |memory, (path, at)| memory.file(&path, fs::read(at).expect("a captured file")))
+        .as_root()
+}
+
+/// What has to hold of every report, whatever the node.
+fn sound(policy: &Policy, report: &Report, at: &str) {
+    let mut ids = BTreeSet::new();
+    for finding in &report.findings {
+        assert!(ids.insert(&finding.id), "{at}: {} twice", finding.id);
+        assert_ne!(finding.reason, "panicked", "{at}: {finding:#?}");
+        assert!(!finding.message.is_empty() && !finding.reason.is_empty(), "{at}: {finding:#?}");
+        if finding.verdict == Verdict::Pass {
+            assert!(finding.determined && !finding.evidence.is_empty(), "{at}: {finding:#?}");
+        }
+        if let Some(blocker) = &finding.blocked_by {
+            let blocker = report.findings.iter().find(|f| f.id == *blocker).expect("the blocker is there");
+            assert!(blocker.verdict >= Verdict::Warn, "{at}: {} is blocked by {blocker:#?}", finding.id);
+        }
+    }
+    let answered: BTreeSet<&str> = report.findings.iter().map(|f| f.rule.as_str()).collect();
+    let asked: BTreeSet<&str> = policy.rules.iter().map(|r| r.id.as_str()).collect();
+    assert_eq!(answered, asked, "{at}");
+}
+
+#[test]
+fn every_rule_answers_and_every_pass_has_evidence() {
+    let (usual, wide) = (
+        Arc::new(Policy::load(&Source::Profile("kubernetes-node".to_owned()), &[]).expect("the profile")),
+        load(POLICY, OnUnknown::Warn),
+    );
+    for captured in nodes::all() {
+        for policy in [&usual, &wide] {
+            sound(policy, &judge(policy, Arc::new(in_memory(captured))), &captured.name);
+        }
+    }
+    // A node of which nothing at all can be read.
+    let report = judge(&wide, Arc::new(Memory::new().as_root()));
+    sound(&wide, &report, "nothing");
+    assert_eq!(report.summary.pass, 0, "{report:#?}");
+}
+
+/// One way to take evidence away.
+#[derive(Clone, Copy, Debug)]
+enum Ablation {
+    Removed,
+    Denied,
+    Halved,
+    Emptied,
+    Noise,
+}
+
+impl Ablation {
+    const ALL: [Self; 5] = [Self::Removed, Self::Denied, Self::Halved, Self::Emptied, Self::Noise];
+
+    fn of(self, node: &Memory, path: &str) -> Memory {
+        let node = node.clone();
+        let whole = || node.read(path, usize::MAX).expect("it is there");
+        match self {
+            Self::Removed => node.without(path),
+            Self::Denied => node.error(path, ReadErrorKind::Denied("EACCES")),
+            Self::Halved => {
+                let bytes = whole();
+                node.file(path, &bytes[..bytes.len() / 2])
+            }
+            Self::Emptied => node.file(path, ""),
+            Self::Noise => {
+                let length = whole().len().max(64);
+                node.file(path, noise(length))
+            }
+        }
+    }
+}
+
+/// Bytes without meaning, the same in every run (xorshift, Marsaglia 2003).
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+/// What a finding weighs: a problem that is skipped because of its cause still stands, as its cause.
+fn weight(finding: &Finding) -> Verdict {
+    match finding.verdict {
+        Verdict::Skip if finding.blocked_by.is_some() => Verdict::Warn,
+        other => other,
+    }
+}
+
+/// The findings that got better: `id: before -> after`.
+fn better(before: &Report, after: &Report) -> Vec<String> {
+    let by_id: BTreeMap<&str, &Finding> = after.findings.iter().map(|f| (f.id.as_str(), f)).collect();
+    let mut better = Vec::new();
+    for was in before.findings.iter().filter(|f| weight(f) >= Verdict::Warn) {
+        // A rule of which nothing can be told has one finding about itself.
+        let Some(is) = by_id.get(was.id.as_str()).or_else(|| by_id.get(was.rule.as_str())) else {
+            better.push(format!("{}: {} -> gone", was.id, was.verdict.as_str()));
+            continue;
+        };
+        let stands = is.blocked_by.is_some() || is.verdict >= weight(was);
+        if !stands {
+            let tell = |f: &Finding| format!("{} {} ({})", f.verdict.as_str(), f.reason, f.message);
+            better.push(format!("{}: {} -> {}", was.id, tell(was), tell(is)));
+        }
+    }
+    better
+}
+
+/// The findings that turned into failures that are said to be known (law 3: not knowing is not missing).
+fn worse(before: &Report, after: &Report) -> Vec<String> {
+    let failed = |f: &&Finding| f.verdict == Verdict::Fail || f.blocked_by.is_some();
+    let known: BTreeSet<&str> = before.findings.iter().filter(failed).map(|f| f.id.as_str()).collect();
+    let new = |f: &&Finding| f.verdict == Verdict::Fail && f.determined && !known.contains(f.id.as_str());
+    let tell = |f: &Finding| format!("{}: not known -> {} ({})", f.id, f.reason, f.message);
+    after.findings.iter().filter(new).map(tell).collect()
+}
+
+/// A door that remembers what it was asked.
+struct Recording {
+    node: Memory,
+    asked: Mutex<BTreeSet<String>>,
+}
+
+impl Recording {
+    fn note(&self, path: &str) -> &Memory {
+        self.asked.lock().expect("nobody panics with it").insert(path.to_owned());
+        &self.node
+    }
+}
+
+impl Door for Recording {
+    fn origin(&self) -> Origin {
+        self.node.origin()
+    }
+
+    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, ReadError> {
+        self.note(path).read(path, limit)
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        self.note(path).list(path)
+    }
+
+    fn kind(&self, path: &str) -> Result<FileKind, ReadError> {
+        self.note(path).kind(path)
+    }
+}
+
+/// Takes away every file of a node in every way; tells what got better.
+///
+/// A file is left alone if neither it nor a directory above it was ever asked for: the door then answers every
+/// question as before, so that the run can't differ.
+fn ablate(policy: &Arc<Policy>, captured: &Captured) -> Vec<String> {
+    let whole = in_memory(captured);
+    let door = Arc::new(Recording { node: whole.clone(), asked: Mutex::default() });
+    let before = judge(policy, Arc::clone(&door) as Arc<dyn Door>);
+    let asked = door.asked.lock().expect("the run is over");
+    let matters = |path: &String| asked.iter().any(|a| Path::new(path).starts_with(a));
+    let mut faults = Vec::new();
+    for path in walk(&captured.root).into_keys().filter(matters) {
+        for ablation in Ablation::ALL {
+            let at = format!("{}: {path} {ablation:?}", captured.name);
+            let after = judge(policy, Arc::new(ablation.of(&whole, &path)));
+            sound(policy, &after, &at);
+            faults.extend(better(&before, &after).into_iter().map(|b| format!("{at}: {b}")));
+            // That it can't be read says nothing of what it holds; that it is not there may.
+            if matches!(ablation, Ablation::Denied) {
+                faults.extend(worse(&before, &after).into_iter().map(|b| format!("{at}: {b}")));
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn taking_evidence_away_makes_nothing_better() {
+    let policy = load(POLICY, OnUnknown::Fail);
+    let sample = [
+        "debian-6.1.0-56-amd64/v2",
+        "debian-5.10.0-46-amd64/v1",
+        "debian-6.12.107+deb13-amd64/hybrid",
+        "debian-6.12.107+deb13-amd64/none",
+        "debian-6.18.15+deb13-cloud-amd64/v2-disable-memory",
+        "debian-6.1.0-56-amd64/v2-container",
+        "hybrid-6.18-sandbox/hybrid",
+    ];
+    let started = Instant::now();
+    let faults: Vec<String> = thread::scope(|scope| {
+        let policy = &policy;
+        let threads = sample.map(|name| scope.spawn(move || ablate(policy, nodes::named(name))));
+        threads.into_iter().flat_map(|t| t.join().expect("no panic")).collect()
+    });
+    eprintln!("ablation took {:?}", started.elapsed());
+    assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn a_good_node_has_no_failure() {
+    for kernel in ["debian-6.1.0-56-amd64", "debian-6.12.107+deb13-amd64", "debian-6.18.15+deb13-cloud-amd64"]
+    {
+        let captured = nodes::named(&format!("{kernel}/v2"));
+        let root = captured.root.to_str().expect("UTF-8");
+        let report = preflight(&["-o", "json", "--root", root]).report();
+        assert_eq!(report.0["summary"]["fail"], 0, "{kernel}: {report}");
+    }
+}
+
+#[test]
+fn the_same_node_and_policy_give_the_same_bytes() {
+    let bytes = |ran: &Ran| {
+        let mut lines: Vec<&str> = ran.stdout.lines().collect();
+        lines.retain(|l| !l.contains("\"startedAt\"") && !l.contains("\"durationMs\""));
+        lines.join("\n")
+    };
+    for name in
+        ["debian-6.1.0-56-amd64/v2", "debian-5.10.0-46-amd64/hybrid", "debian-6.12.107+deb13-amd64/none"]
+    {
+        let root = nodes::named(name).root.to_str().expect("UTF-8");
+        let ask = || preflight_with(POLICY, &["-c", "-", "-o", "json", "--root", root]);
+        let (first, second) = (ask(), ask());
+        assert_eq!(first.report().lasting(), second.report().lasting(), "{name}");
+        // The order of keys and findings, too. Times stand on lines of their own.
+        assert!(first.stdout.lines().count() > 100, "{name}: one line only");
+        assert_eq!(bytes(&first), bytes(&second), "{name}");
+    }
+}
+
+#[test]
+fn a_copy_elsewhere_gives_the_same_findings_as_memory() {
+    let captured = nodes::named("debian-6.12.107+deb13-amd64/hybrid");
+    let policy = load(POLICY, OnUnknown::Warn);
+    let memory = judge(&policy, Arc::new(in_memory(captured)));
+    let root = captured.root.to_str().expect("UTF-8");
+    let process = preflight_with(POLICY, &["-c", "-", "-o", "json", "--root", root]).report();
+    let ids = |report: &[serde_json::Value]| -> Vec<(String, String)> {
+        report.iter().map(|f| (f["id"].to_string(), f["message"].to_string())).collect()
+    };
+    let memory = serde_json::to_value(&memory).expect("a report");
+    assert_eq!(ids(memory["findings"].as_array().expect("findings")), ids(process.findings()));
+}
+
+/// What may lie where a file is expected.
+#[derive(Clone, Copy, Debug)]
+enum Trap {
+    /// Opening it waits for a writer.
+    Fifo,
+    /// Opening it fails (ENXIO).
+    Socket,
+    /// A terabyte of zeros.
+    Sparse,
+    /// Reading it never ends; only root can make one.
+    Zero,
+    /// A link to the machine's own endless file, which --root must not follow.
+    Outside,
+    /// A link to itself.
+    Loop,
+    Directory,
+}
+
+impl Trap {
+    const ALL: [Self; 7] =
+        [Self::Fifo, Self::Socket, Self::Sparse, Self::Zero, Self::Outside, Self::Loop, Self::Directory];
+
+    /// Lays it; false where this machine or user can't.
+    fn lay(self, at: &Path) -> bool {
+        let command = |program: &str, arguments: &[&str]| {
+            Command::new(program).arg(at).args(arguments).output().is_ok_and(|o| o.status.success())
+        };
+        match self {
+            Self::Fifo => command("mkfifo", &[]),
+            // A socket's path may have 108 bytes.
+            Self::Socket => UnixListener::bind(at).is_ok(),
+            Self::Sparse => {
+                let file = fs::File::create(at).expect("a file");
+                [1 << 40, 1 << 36, 1 << 30].into_iter().any(|length| file.set_len(length).is_ok())
+            }
+            Self::Zero => command("mknod", &["c", "1", "5"]),
+            Self::Outside => symlink("/dev/zero", at).is_ok(),
+            Self::Loop => symlink(at.file_name().expect("a name"), at).is_ok(),
+            Self::Directory => fs::create_dir(at).is_ok(),
+        }
+    }
+}
+
+/// The files that the facts are made of; every one becomes a trap.
+const TRAPPED: [&str; 9] = [
+    "/proc/cmdline",
+    "/proc/cgroups",
+    "/proc/filesystems",
+    "/proc/modules",
+    "/proc/self/mountinfo",
+    "/proc/sys/kernel/osrelease",
+    "/sys/fs/cgroup/cgroup.controllers",
+    "/sys/kernel/btf/vmlinux",
+    "/boot/config-6.1.0-56-amd64",
+];
+
+#[test]
+fn traps_cost_a_finding_and_never_the_run() {
+    let captured = nodes::named("debian-6.1.0-56-amd64/v2");
+    let policy = load(POLICY, OnUnknown::Warn);
+    let whole = judge(&policy, Arc::new(in_memory(captured)));
+    for trap in Trap::ALL {
+        for trapped in TRAPPED {
+            let tree = Tree::new();
+            for (path, at) in walk(&captured.root) {
+                if path != trapped {
+                    let copy = tree.at(&path);
+                    fs::create_dir_all(copy.parent().expect("a directory")).expect("directories");
+                    fs::hard_link(&at, &copy).or_else(|_| fs::copy(&at, &copy).map(drop)).expect("a copy");
+                }
+            }
+            let at = tree.at(trapped);
+            fs::create_dir_all(at.parent().expect("a directory")).expect("directories");
+            if !trap.lay(&at) {
+                eprintln!("SKIPPED: {trap:?} can't be made here at {}", at.display());
+                break;
+            }
+            let started = Instant::now();
+            let ran = preflight_with(POLICY, &["-c", "-", "-o", "json", "--root", tree.root()]);
+            let took = started.elapsed();
+            let report = ran.report();
+            // Nothing waits for a time limit: each of these is refused, or ends at the size limit.
+            assert!(took < Duration::from_secs(8), "{trap:?} at {trapped}: {took:?}{report}");
+            let answered: BTreeSet<_> = report.findings().iter().filter_map(|f| f["rule"].as_str()).collect();
+            let asked: BTreeSet<_> = policy.rules.iter().map(|r| r.id.as_str()).collect();
+            assert_eq!(answered, asked, "{trap:?} at {trapped}");
+            for finding in report.findings() {
+                assert_ne!(finding["reason"], "panicked", "{trap:?} at {trapped}: {finding:#}");
+            }
+            // A link that leads nowhere inside the root is a file that is not there.
+            if !matches!(trap, Trap::Outside) {
+                let missing = worse(&whole, &judge(&policy, under(&tree)));
+                assert!(missing.is_empty(), "{trap:?} at {trapped}: {missing:#?}");
+            }
+        }
+    }
+}
