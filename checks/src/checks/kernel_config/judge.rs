@@ -252,7 +252,7 @@ impl Judge<'_> {
             ModuleState::Unknown(mut unknown) => {
                 // What can't be known of one module for lack of an index can't be known of the next one
                 // either.
-                let cause = format!("unknown: {}", unknown.reason);
+                let cause = unknown.cause();
                 unknown.evidence.insert(0, line);
                 let it = if *name == item.option { "it".to_owned() } else { name.to_string() };
                 unknown.reason = format!("{it} is the module {module}, and {}", unknown.reason);
