@@ -42,15 +42,14 @@ fn survey(door: Arc<dyn Door>) -> Result<CgroupReport, Stop> {
     let its_watch = Arc::clone(&watch);
     thread::Builder::new()
         .name("cgroups".to_owned())
-        .spawn(move || sender.send(cgroups::report(&Node::new(door, its_watch))))
+        // Nobody listens any more when it took too long: then the answer is not wanted.
+        .spawn(move || drop(sender.send(cgroups::report(&Node::new(door, its_watch)))))
         .map_err(|e| Stop::new(exit::INTERNAL, format!("no thread could be started: {e}")))?;
-    match receiver.recv_timeout(LIMIT) {
-        Ok(answer) => answer.map_err(undetermined),
-        Err(_) => {
-            let path = watch.give_up().unwrap_or_else(|| "something".to_owned());
-            Err(Stop::new(exit::INTERNAL, format!("reading {path} did not end within {LIMIT:?}")))
-        }
+    if let Ok(answer) = receiver.recv_timeout(LIMIT) {
+        return answer.map_err(undetermined);
     }
+    let path = watch.give_up().unwrap_or_else(|| "something".to_owned());
+    Err(Stop::new(exit::INTERNAL, format!("reading {path} did not end within {LIMIT:?}")))
 }
 
 fn undetermined(unknown: Unknown) -> Stop {

@@ -6,7 +6,7 @@
 ///
 /// Checked against the configuration and the modules of Debian's 6.1.0-56-cloud-amd64: each option that is `m`
 /// there has its module, each that is `y` is in modules.builtin.
-pub(crate) const TABLE: &[(&str, &str)] = &[
+const TABLE: &[(&str, &str)] = &[
     // fs/overlayfs/Makefile, fs/fuse/Makefile, fs/*/Makefile
     ("CONFIG_OVERLAY_FS", "overlay"),
     ("CONFIG_FUSE_FS", "fuse"),
@@ -113,7 +113,30 @@ pub(crate) const TABLE: &[(&str, &str)] = &[
     ("CONFIG_KVM", "kvm"),
     // kernel/Makefile: /proc/config.gz itself
     ("CONFIG_IKCONFIG", "configs"),
+    // fs/squashfs/Makefile; overlayfs (before 3.18) and aufs were never in the tree
+    ("CONFIG_SQUASHFS", "squashfs"),
+    ("CONFIG_OVERLAYFS_FS", "overlayfs"),
+    ("CONFIG_AUFS_FS", "aufs"),
+    // net/unix/Makefile, net/packet/Makefile, net/xfrm/Makefile, net/sched/Makefile
+    ("CONFIG_UNIX", "unix"),
+    ("CONFIG_PACKET", "af_packet"),
+    ("CONFIG_XFRM_USER", "xfrm_user"),
+    ("CONFIG_NET_SCH_FQ_CODEL", "sch_fq_codel"),
+    // net/ipv4/netfilter/Makefile, net/ipv6/netfilter/Makefile; the first two up to 4.18, the next two up to 5.0
+    ("CONFIG_NF_CONNTRACK_IPV4", "nf_conntrack_ipv4"),
+    ("CONFIG_NF_CONNTRACK_IPV6", "nf_conntrack_ipv6"),
+    ("CONFIG_NF_NAT_IPV4", "nf_nat_ipv4"),
+    ("CONFIG_NF_NAT_IPV6", "nf_nat_ipv6"),
+    ("CONFIG_NF_REJECT_IPV4", "nf_reject_ipv4"),
+    // net/netfilter/Makefile
+    ("CONFIG_NFT_REDIR", "nft_redir"),
+    ("CONFIG_NFT_FIB_INET", "nft_fib_inet"),
 ];
+
+/// The module that `option` (without `CONFIG_`) builds.
+pub(crate) fn module_of(option: &str) -> Option<&'static str> {
+    TABLE.iter().find(|(o, _)| o.strip_prefix("CONFIG_") == Some(option)).map(|(_, module)| *module)
+}
 
 /// The options that build `module`, the newest first. `module` is written as the kernel does, with `_`.
 pub(crate) fn options_of(module: &str) -> impl Iterator<Item = &'static str> {

@@ -1,7 +1,7 @@
 //! The verdict on one option.
 
 use super::{
-    options::{OptionInfo, info},
+    options::{OptionInfo, info, module_of},
     params::{Item, ModuleName, OptionName, Wanted},
 };
 use crate::{
@@ -214,7 +214,7 @@ impl Judge<'_> {
     /// `=m` alone says nothing of this machine: the module has to be there.
     fn module(&self, item: &Item, name: &OptionName) -> (Rank, Finding) {
         let named = item.module.as_ref().filter(|_| *name == item.option).map(|ModuleName(m)| m.as_str());
-        let Some(module) = named.or_else(|| info(name.bare())?.module_in(self.version())) else {
+        let Some(module) = named.or_else(|| module_of(name.bare(), self.version())) else {
             let unknown =
                 Unknown::new(format!("it is a module whose name preflight does not know ({name}=m)"))
                     .tried([self.config.evidence(name.bare())])

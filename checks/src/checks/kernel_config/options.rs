@@ -3,6 +3,7 @@
 
 mod table;
 
+use crate::facts::module_options;
 use table::OPTIONS;
 
 /// What is known of one option.
@@ -10,7 +11,7 @@ use table::OPTIONS;
 pub(super) struct OptionInfo {
     /// Without `CONFIG_`.
     pub(super) name: &'static str,
-    /// The module it becomes with `=m`, where that is known.
+    /// The module that comes with it, where it builds none itself but selects another option that does.
     module: Option<&'static str>,
     /// Its module in versions before this one.
     before: Option<((u64, u64), &'static str)>,
@@ -51,13 +52,14 @@ impl OptionInfo {
     }
 }
 
-impl OptionInfo {
-    /// The module that the option becomes with `=m` in Linux `version` (the newest, where that is not known).
-    pub(super) fn module_in(&self, version: Option<(u64, u64)>) -> Option<&'static str> {
-        match (self.before, version) {
-            (Some((until, module)), Some(version)) if version < until => Some(module),
-            _ => self.module,
-        }
+/// The module that the option `name` (without `CONFIG_`) becomes with `=m` in Linux `version` (the newest, where
+/// that is not known).
+pub(super) fn module_of(name: &str, version: Option<(u64, u64)>) -> Option<&'static str> {
+    let Some(option) = info(name) else { return module_options::module_of(name) };
+    match (option.before, version) {
+        (Some((until, module)), Some(version)) if version < until => Some(module),
+        (Some(_), _) => option.module,
+        (None, _) => option.module.or_else(|| module_options::module_of(name)),
     }
 }
 

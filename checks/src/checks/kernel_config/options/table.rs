@@ -1,11 +1,9 @@
 //! The options that peers ask for (k0s sysinfo, k3s and moby check-config, system-validators), and what one
 //! needs to know of each.
 //!
-//! Names of modules are from the kernel's Makefiles (`obj-$(CONFIG_X) += name.o`: net/netfilter/Makefile,
-//! net/netfilter/{ipset,ipvs}/Makefile, net/{ipv4,ipv6}/netfilter/Makefile, net/bridge/Makefile,
-//! drivers/net/Makefile, fs/*/Makefile), and each that Debian's 6.1.0-56-cloud-amd64 has was compared with its
-//! configuration, modules.dep and modules.builtin. Dependencies are from the Kconfig files, versions from the
-//! kernel's history and from moby's check-config.sh, which gates options the same way.
+//! Dependencies are from the Kconfig files, versions from the kernel's history and from moby's check-config.sh,
+//! which gates options the same way. Which module an option builds stands in `facts::module_options`; here only
+//! where an option builds none itself but selects another's.
 
 use super::OptionInfo as O;
 
@@ -80,7 +78,7 @@ pub(super) static OPTIONS: &[O] = &[
     O::new("CGROUP_RDMA", "CGROUPS", "The rdma controller: limits on RDMA resources.").since(4, 11),
     O::new("CGROUP_NET_PRIO", "CGROUPS", "The net_prio controller of cgroup v1."),
     O::new("CGROUP_NET_CLASSID", "CGROUPS", "The net_cls controller of cgroup v1."),
-    O::new("NET_CLS_CGROUP", "NET", "Traffic control by cgroup v1 class.").module("cls_cgroup"),
+    O::new("NET_CLS_CGROUP", "NET", "Traffic control by cgroup v1 class."),
     O::new(
         "PSI",
         "",
@@ -145,156 +143,131 @@ pub(super) static OPTIONS: &[O] = &[
         "overlayfs: the snapshotter that containerd and CRI-O use by default for image \
          layers.",
     )
-    .module("overlay")
     .since(3, 18),
-    O::new("OVERLAYFS_FS", "", "overlayfs under its name before Linux 3.18.").module("overlayfs"),
-    O::new("EXT4_FS", "", "ext4: needed only for volumes and disks that have it.").module("ext4"),
-    O::new("XFS_FS", "", "XFS: needed only for volumes and disks that have it.").module("xfs"),
-    O::new("BTRFS_FS", "", "btrfs: needed only for volumes and disks that have it.").module("btrfs"),
+    O::new("OVERLAYFS_FS", "", "overlayfs under its name before Linux 3.18."),
+    O::new("EXT4_FS", "", "ext4: needed only for volumes and disks that have it."),
+    O::new("XFS_FS", "", "XFS: needed only for volumes and disks that have it."),
+    O::new("BTRFS_FS", "", "btrfs: needed only for volumes and disks that have it."),
     O::new(
         "AUFS_FS",
         "",
         "aufs, an old storage driver of Docker; never part of Linux \
          itself.",
-    )
-    .module("aufs"),
-    O::new("FUSE_FS", "", "FUSE: fuse-overlayfs of rootless runtimes, and some CSI drivers.").module("fuse"),
-    O::new("SQUASHFS", "", "squashfs: snaps, and images in that form.").module("squashfs"),
+    ),
+    O::new("FUSE_FS", "", "FUSE: fuse-overlayfs of rootless runtimes, and some CSI drivers."),
+    O::new("SQUASHFS", "", "squashfs: snaps, and images in that form."),
     O::new("HUGETLBFS", "", "Huge pages as a resource of pods."),
-    O::new("BLK_DEV_DM", "", "Device mapper: LVM, and the old devicemapper storage driver.").module("dm_mod"),
-    O::new("BLK_DEV_LOOP", "", "Loop devices: raw block volumes from files.").module("loop"),
+    O::new("BLK_DEV_DM", "", "Device mapper: LVM, and the old devicemapper storage driver."),
+    O::new("BLK_DEV_LOOP", "", "Loop devices: raw block volumes from files."),
     // Network: net/*/Makefile, drivers/net/Makefile.
     O::new("NET", "", "Networking."),
     O::new("INET", "NET", "TCP/IP."),
-    O::new("IPV6", "INET", "IPv6: dual-stack and IPv6 clusters.").module("ipv6"),
-    O::new("UNIX", "NET", "Unix sockets: the CRI socket of the container runtime.").module("unix"),
-    O::new("PACKET", "NET", "Packet sockets: DHCP clients and tcpdump.").module("af_packet"),
+    O::new("IPV6", "INET", "IPv6: dual-stack and IPv6 clusters."),
+    O::new("UNIX", "NET", "Unix sockets: the CRI socket of the container runtime."),
+    O::new("PACKET", "NET", "Packet sockets: DHCP clients and tcpdump."),
     O::new(
         "VETH",
         "NET",
         "Pairs of virtual interfaces: how most network plugins connect a \
          pod.",
-    )
-    .module("veth"),
-    O::new("BRIDGE", "NET", "Ethernet bridges: the bridge plugin, flannel, kubenet.").module("bridge"),
+    ),
+    O::new("BRIDGE", "NET", "Ethernet bridges: the bridge plugin, flannel, kubenet."),
     O::new(
         "BRIDGE_NETFILTER",
         "BRIDGE",
         "Bridged packets pass through iptables (net.bridge.bridge-nf-call-iptables): \
          services work between pods of one bridge.",
-    )
-    .module("br_netfilter"),
+    ),
     O::new("BRIDGE_VLAN_FILTERING", "BRIDGE", "VLANs on bridges."),
-    O::new("LLC", "NET", "The link layer that bridges build on.").module("llc"),
-    O::new("STP", "NET", "The spanning tree protocol of bridges.").module("stp"),
+    O::new("LLC", "NET", "The link layer that bridges build on."),
+    O::new("STP", "NET", "The spanning tree protocol of bridges."),
     O::new(
         "VXLAN",
         "NET",
         "VXLAN tunnels: the default of flannel, an option of Calico and \
          Cilium.",
     )
-    .module("vxlan")
     .since(3, 7),
     O::new(
         "GENEVE",
         "NET",
         "Geneve tunnels: an option of Cilium, the default of Antrea and \
          OVN.",
-    )
-    .module("geneve"),
+    ),
     O::new(
         "WIREGUARD",
         "NET",
         "WireGuard: encryption between nodes in flannel, Calico and \
          Cilium.",
     )
-    .module("wireguard")
     .since(5, 6),
-    O::new("IPVLAN", "NET", "The ipvlan plugin.").module("ipvlan").since(3, 19),
-    O::new("MACVLAN", "NET", "The macvlan plugin.").module("macvlan"),
-    O::new("DUMMY", "NET", "Dummy interfaces: kube-proxy in ipvs mode, NodeLocal DNSCache.").module("dummy"),
-    O::new("TUN", "NET", "tun and tap devices: VPNs and rootless networking.").module("tun"),
-    O::new("VLAN_8021Q", "NET", "VLAN interfaces.").module("8021q"),
-    O::new("XFRM_USER", "NET", "IPsec: encrypted overlays.").module("xfrm_user"),
-    O::new("NET_CLS_BPF", "NET", "BPF programs in traffic control: Cilium.").module("cls_bpf"),
+    O::new("IPVLAN", "NET", "The ipvlan plugin.").since(3, 19),
+    O::new("MACVLAN", "NET", "The macvlan plugin."),
+    O::new("DUMMY", "NET", "Dummy interfaces: kube-proxy in ipvs mode, NodeLocal DNSCache."),
+    O::new("TUN", "NET", "tun and tap devices: VPNs and rootless networking."),
+    O::new("VLAN_8021Q", "NET", "VLAN interfaces."),
+    O::new("XFRM_USER", "NET", "IPsec: encrypted overlays."),
+    O::new("NET_CLS_BPF", "NET", "BPF programs in traffic control: Cilium."),
     O::new(
         "NET_SCH_INGRESS",
         "NET",
         "Traffic control of incoming packets: the bandwidth plugin, \
          Cilium.",
-    )
-    .module("sch_ingress"),
-    O::new("NET_SCH_FQ_CODEL", "NET", "The fq_codel queue.").module("sch_fq_codel"),
+    ),
+    O::new("NET_SCH_FQ_CODEL", "NET", "The fq_codel queue."),
     // Netfilter.
     O::new("NETFILTER", "NET", "Packet filtering and translation: services, network policies."),
     O::new("NETFILTER_ADVANCED", "NETFILTER", "Lets the rarer netfilter options be chosen at all."),
-    O::new("NETFILTER_NETLINK", "NETFILTER", "Netfilter over netlink: conntrack and nft talk through it.")
-        .module("nfnetlink"),
-    O::new("NF_CONNTRACK", "NETFILTER", "Connection tracking: every kind of service address needs it.")
-        .module("nf_conntrack"),
-    O::new("NF_CONNTRACK_IPV4", "NF_CONNTRACK", "Connection tracking for IPv4.")
-        .module("nf_conntrack_ipv4")
-        .gone(4, 19, "it is part of NF_CONNTRACK"),
-    O::new("NF_CONNTRACK_IPV6", "NF_CONNTRACK", "Connection tracking for IPv6.")
-        .module("nf_conntrack_ipv6")
-        .gone(4, 19, "it is part of NF_CONNTRACK"),
-    O::new("NF_CT_NETLINK", "NF_CONNTRACK", "Lets kube-proxy delete stale UDP connections.")
-        .module("nf_conntrack_netlink"),
-    O::new("NF_NAT", "NF_CONNTRACK", "Address translation: service addresses and masquerading.")
-        .module("nf_nat"),
-    O::new("NF_NAT_IPV4", "NF_NAT", "Address translation for IPv4.").module("nf_nat_ipv4").gone(
-        5,
-        1,
-        "it is part of NF_NAT",
+    O::new("NETFILTER_NETLINK", "NETFILTER", "Netfilter over netlink: conntrack and nft talk through it."),
+    O::new("NF_CONNTRACK", "NETFILTER", "Connection tracking: every kind of service address needs it."),
+    O::new("NF_CONNTRACK_IPV4", "NF_CONNTRACK", "Connection tracking for IPv4.").gone(
+        4,
+        19,
+        "it is part of NF_CONNTRACK",
     ),
-    O::new("NF_NAT_IPV6", "NF_NAT", "Address translation for IPv6.").module("nf_nat_ipv6").gone(
-        5,
-        1,
-        "it is part of NF_NAT",
+    O::new("NF_CONNTRACK_IPV6", "NF_CONNTRACK", "Connection tracking for IPv6.").gone(
+        4,
+        19,
+        "it is part of NF_CONNTRACK",
     ),
-    O::new("NF_REJECT_IPV4", "NETFILTER", "Refusals for IPv4.").module("nf_reject_ipv4"),
-    O::new("NF_DEFRAG_IPV4", "NETFILTER", "Reassembly for IPv4.").module("nf_defrag_ipv4"),
-    O::new("NF_TABLES", "NETFILTER", "nftables: kube-proxy in nftables mode, iptables-nft.")
-        .module("nf_tables")
-        .since(3, 13),
+    O::new("NF_CT_NETLINK", "NF_CONNTRACK", "Lets kube-proxy delete stale UDP connections."),
+    O::new("NF_NAT", "NF_CONNTRACK", "Address translation: service addresses and masquerading."),
+    O::new("NF_NAT_IPV4", "NF_NAT", "Address translation for IPv4.").gone(5, 1, "it is part of NF_NAT"),
+    O::new("NF_NAT_IPV6", "NF_NAT", "Address translation for IPv6.").gone(5, 1, "it is part of NF_NAT"),
+    O::new("NF_REJECT_IPV4", "NETFILTER", "Refusals for IPv4."),
+    O::new("NF_DEFRAG_IPV4", "NETFILTER", "Reassembly for IPv4."),
+    O::new("NF_TABLES", "NETFILTER", "nftables: kube-proxy in nftables mode, iptables-nft.").since(3, 13),
     O::new(
         "NFT_COMPAT",
         "NF_TABLES",
         "iptables-nft: iptables' matches and targets on top of \
          nftables.",
     )
-    .module("nft_compat")
     .since(3, 13),
-    O::new("NFT_CT", "NF_TABLES", "nftables: connection tracking in rules.").module("nft_ct"),
-    O::new("NFT_NAT", "NF_TABLES", "nftables: address translation.").module("nft_nat"),
-    O::new("NFT_MASQ", "NF_TABLES", "nftables: masquerading.").module("nft_masq"),
-    O::new("NFT_REDIR", "NF_TABLES", "nftables: redirection to a local port.").module("nft_redir"),
-    O::new("NFT_REJECT", "NF_TABLES", "nftables: refusals.").module("nft_reject"),
+    O::new("NFT_CT", "NF_TABLES", "nftables: connection tracking in rules."),
+    O::new("NFT_NAT", "NF_TABLES", "nftables: address translation."),
+    O::new("NFT_MASQ", "NF_TABLES", "nftables: masquerading."),
+    O::new("NFT_REDIR", "NF_TABLES", "nftables: redirection to a local port."),
+    O::new("NFT_REJECT", "NF_TABLES", "nftables: refusals."),
     O::new(
         "NFT_NUMGEN",
         "NF_TABLES",
         "nftables: kube-proxy spreads connections over endpoints with \
          it.",
-    )
-    .module("nft_numgen"),
+    ),
     O::new(
         "NFT_FIB",
         "NF_TABLES",
         "nftables: kube-proxy tells local addresses (NodePort) with \
          it.",
     )
-    .module("nft_fib")
     .since(4, 10),
     O::new("NFT_FIB_IPV4", "NF_TABLES", "nftables: kube-proxy tells local IPv4 addresses with it.")
-        .module("nft_fib_ipv4")
         .since(4, 10),
     O::new("NFT_FIB_IPV6", "NF_TABLES", "nftables: kube-proxy tells local IPv6 addresses with it.")
-        .module("nft_fib_ipv6")
         .since(4, 10),
-    O::new("NFT_FIB_INET", "NF_TABLES", "nftables: looks up addresses of both families.")
-        .module("nft_fib_inet")
-        .since(4, 10),
-    O::new("NETFILTER_XTABLES", "NETFILTER", "The base of iptables' matches and targets.").module("x_tables"),
+    O::new("NFT_FIB_INET", "NF_TABLES", "nftables: looks up addresses of both families.").since(4, 10),
+    O::new("NETFILTER_XTABLES", "NETFILTER", "The base of iptables' matches and targets."),
     O::new(
         "NETFILTER_XTABLES_LEGACY",
         "NETFILTER",
@@ -304,67 +277,55 @@ pub(super) static OPTIONS: &[O] = &[
         "NETFILTER_XT_MARK",
         "NETFILTER_XTABLES",
         "iptables' mark: kube-proxy marks packets to masquerade.",
-    )
-    .module("xt_mark"),
-    O::new("NETFILTER_XT_NAT", "NETFILTER_XTABLES", "iptables' DNAT and SNAT: kube-proxy's service rules.")
-        .module("xt_nat"),
-    O::new("NETFILTER_XT_SET", "NETFILTER_XTABLES", "iptables' set match: ipset-based network policies.")
-        .module("xt_set"),
+    ),
+    O::new("NETFILTER_XT_NAT", "NETFILTER_XTABLES", "iptables' DNAT and SNAT: kube-proxy's service rules."),
+    O::new("NETFILTER_XT_SET", "NETFILTER_XTABLES", "iptables' set match: ipset-based network policies."),
     O::new(
         "NETFILTER_XT_TARGET_MASQUERADE",
         "NETFILTER_XTABLES",
         "iptables' MASQUERADE: pods reach the outside with the node's \
          address.",
     )
-    .module("xt_MASQUERADE")
     .since(5, 2),
     O::new(
         "NETFILTER_XT_TARGET_REDIRECT",
         "NETFILTER_XTABLES",
         "iptables' REDIRECT: service meshes and local ports.",
     )
-    .module("xt_REDIRECT")
     .since(3, 7),
     O::new(
         "NETFILTER_XT_MATCH_ADDRTYPE",
         "NETFILTER_XTABLES",
         "iptables' addrtype: kube-proxy's NodePort rules.",
-    )
-    .module("xt_addrtype"),
+    ),
     O::new(
         "NETFILTER_XT_MATCH_COMMENT",
         "NETFILTER_XTABLES",
         "iptables' comment: every rule of kube-proxy in iptables mode carries one, so \
          without it none can be set.",
-    )
-    .module("xt_comment"),
+    ),
     O::new(
         "NETFILTER_XT_MATCH_CONNTRACK",
         "NETFILTER_XTABLES",
         "iptables' conntrack: kube-proxy's forwarding rules.",
-    )
-    .module("xt_conntrack"),
-    O::new("NETFILTER_XT_MATCH_IPVS", "IP_VS", "iptables' ipvs match: kube-proxy in ipvs mode.")
-        .module("xt_ipvs"),
+    ),
+    O::new("NETFILTER_XT_MATCH_IPVS", "IP_VS", "iptables' ipvs match: kube-proxy in ipvs mode."),
     O::new(
         "NETFILTER_XT_MATCH_MULTIPORT",
         "NETFILTER_XTABLES",
         "iptables' multiport: network policies and several plugins.",
-    )
-    .module("xt_multiport"),
+    ),
     O::new(
         "NETFILTER_XT_MATCH_RECENT",
         "NETFILTER_XTABLES",
         "iptables' recent: sessionAffinity ClientIP in iptables mode.",
-    )
-    .module("xt_recent"),
+    ),
     O::new(
         "NETFILTER_XT_MATCH_STATISTIC",
         "NETFILTER_XTABLES",
         "iptables' statistic: kube-proxy spreads connections over endpoints with \
          it.",
-    )
-    .module("xt_statistic"),
+    ),
     // Until 6.9 split off IP_NF_IPTABLES_LEGACY, which builds it since.
     O::new("IP_NF_IPTABLES", "NETFILTER", "iptables for IPv4.").before(6, 9, "ip_tables"),
     O::new(
@@ -372,36 +333,31 @@ pub(super) static OPTIONS: &[O] = &[
         "IP_NF_IPTABLES",
         "The old iptables interface for IPv4; iptables-nft does not need \
          it.",
-    )
-    .module("ip_tables"),
+    ),
     O::new(
         "IP_NF_FILTER",
         "IP_NF_IPTABLES",
         "The filter table of old (legacy) iptables; since Linux 6.17 only with \
          NETFILTER_XTABLES_LEGACY.",
-    )
-    .module("iptable_filter"),
+    ),
     O::new(
         "IP_NF_NAT",
         "IP_NF_IPTABLES",
         "The nat table of old (legacy) iptables; since Linux 6.17 only with \
          NETFILTER_XTABLES_LEGACY.",
-    )
-    .module("iptable_nat"),
+    ),
     O::new(
         "IP_NF_MANGLE",
         "IP_NF_IPTABLES",
         "The mangle table of old (legacy) iptables; since Linux 6.17 only with \
          NETFILTER_XTABLES_LEGACY.",
-    )
-    .module("iptable_mangle"),
+    ),
     O::new(
         "IP_NF_RAW",
         "IP_NF_IPTABLES",
         "The raw table of old (legacy) iptables; since Linux 6.17 only with \
          NETFILTER_XTABLES_LEGACY.",
-    )
-    .module("iptable_raw"),
+    ),
     O::new(
         "IP_NF_TARGET_MASQUERADE",
         "NETFILTER",
@@ -417,28 +373,22 @@ pub(super) static OPTIONS: &[O] = &[
          NETFILTER_XT_TARGET_REDIRECT.",
     )
     .module("xt_REDIRECT"),
-    O::new("IP_NF_TARGET_REJECT", "NETFILTER", "iptables' REJECT: services without endpoints.")
-        .module("ipt_REJECT"),
+    O::new("IP_NF_TARGET_REJECT", "NETFILTER", "iptables' REJECT: services without endpoints."),
     O::new("IP6_NF_IPTABLES", "IPV6", "iptables for IPv6.").before(6, 9, "ip6_tables"),
-    O::new("IP6_NF_FILTER", "IP6_NF_IPTABLES", "The filter table of old (legacy) ip6tables.")
-        .module("ip6table_filter"),
-    O::new("IP6_NF_NAT", "IP6_NF_IPTABLES", "The nat table of old (legacy) ip6tables.")
-        .module("ip6table_nat"),
-    O::new("IP6_NF_MANGLE", "IP6_NF_IPTABLES", "The mangle table of old (legacy) ip6tables.")
-        .module("ip6table_mangle"),
+    O::new("IP6_NF_FILTER", "IP6_NF_IPTABLES", "The filter table of old (legacy) ip6tables."),
+    O::new("IP6_NF_NAT", "IP6_NF_IPTABLES", "The nat table of old (legacy) ip6tables."),
+    O::new("IP6_NF_MANGLE", "IP6_NF_IPTABLES", "The mangle table of old (legacy) ip6tables."),
     O::new(
         "IP_SET",
         "NETFILTER",
         "Sets of addresses: network policies, kube-proxy in ipvs \
          mode.",
-    )
-    .module("ip_set"),
-    O::new("IP_SET_HASH_IP", "IP_SET", "Sets of addresses by hash.").module("ip_set_hash_ip"),
-    O::new("IP_SET_HASH_NET", "IP_SET", "Sets of networks by hash.").module("ip_set_hash_net"),
-    O::new("IP_VS", "NETFILTER", "kube-proxy in ipvs mode (deprecated since Kubernetes 1.35).")
-        .module("ip_vs"),
+    ),
+    O::new("IP_SET_HASH_IP", "IP_SET", "Sets of addresses by hash."),
+    O::new("IP_SET_HASH_NET", "IP_SET", "Sets of networks by hash."),
+    O::new("IP_VS", "NETFILTER", "kube-proxy in ipvs mode (deprecated since Kubernetes 1.35)."),
     O::new("IP_VS_NFCT", "IP_VS", "ipvs with connection tracking."),
-    O::new("IP_VS_RR", "IP_VS", "ipvs, round robin.").module("ip_vs_rr"),
-    O::new("IP_VS_SH", "IP_VS", "ipvs, source hashing.").module("ip_vs_sh"),
-    O::new("IP_VS_WRR", "IP_VS", "ipvs, weighted round robin.").module("ip_vs_wrr"),
+    O::new("IP_VS_RR", "IP_VS", "ipvs, round robin."),
+    O::new("IP_VS_SH", "IP_VS", "ipvs, source hashing."),
+    O::new("IP_VS_WRR", "IP_VS", "ipvs, weighted round robin."),
 ];
