@@ -1,4 +1,4 @@
-//! `preflight cgroups`: every cgroup subsystem of the kernel, its state, and why.
+//! The report on cgroups: every cgroup subsystem of the kernel, its state, and why.
 
 mod human;
 mod model;
@@ -6,12 +6,6 @@ mod model;
 pub use human::{explain, table};
 pub use model::{CgroupReport, Controller, Mask, Masks};
 
-use crate::cli::{
-    CgroupsArgs, Format,
-    exit::{self, Stop},
-    output,
-    run_command::door,
-};
 use preflight_checks::{
     Node,
     facts::{
@@ -19,47 +13,7 @@ use preflight_checks::{
         cgroup::{Basis, MaskSide, Subsystem, Survey, Unified},
         kernel_config::Setting,
     },
-    names::nearest,
 };
-use std::{process::ExitCode, sync::Arc};
-
-/// Runs the command.
-pub(crate) fn run(args: &CgroupsArgs) -> ExitCode {
-    let answered = answer(args).and_then(|text| {
-        output::print(&text).map_err(|e| Stop::new(exit::INTERNAL, format!("standard output: {e}")))
-    });
-    match answered {
-        Ok(()) => exit::OK.into(),
-        Err(stop) => stop.exit(),
-    }
-}
-
-fn answer(args: &CgroupsArgs) -> Result<String, Stop> {
-    let door = door(args.root.as_deref())?;
-    let report = report(&Node::new(door, Arc::default())).map_err(|unknown| {
-        let needs = unknown.needs.map_or_else(String::new, |needs| format!("; {needs}"));
-        Stop::new(
-            exit::INTERNAL,
-            format!("the cgroup layout could not be determined: {}{needs}", unknown.reason),
-        )
-    })?;
-    if let Some(name) = &args.explain {
-        return explain(&report, name).ok_or_else(|| {
-            let names = report.controllers.iter().flat_map(|c| [c.name.as_str(), c.legacy_name.as_str()]);
-            let help = match nearest(name, names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "`preflight cgroups` lists them all".to_owned(),
-            };
-            Stop::new(exit::USAGE, format!("no cgroup subsystem is called `{name}`; {help}"))
-        });
-    }
-    match args.output {
-        Format::Human => Ok(table(&report)),
-        Format::Json => serde_json::to_string_pretty(&report)
-            .map(|text| text + "\n")
-            .map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
-    }
-}
 
 /// Surveys the node and makes the report of DESIGN 5.
 ///

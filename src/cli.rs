@@ -1,13 +1,12 @@
 //! The command line: what it accepts, and what each command does.
 
 mod args;
+mod cgroups;
 mod commands;
 pub mod exit;
-pub(crate) mod output;
+mod output;
 mod policies;
-pub(crate) mod run_command;
-
-pub use args::{CgroupsArgs, Format};
+mod run_command;
 
 use args::{Cli, Command};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
@@ -44,7 +43,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Some(Command::Explain(args)) => commands::explain(args),
         Some(Command::Profiles) => commands::profiles(),
         Some(Command::Policy(args)) => commands::policy(&args.command, &cli.global),
-        Some(Command::Cgroups(args)) => crate::cgroups::run(args),
+        Some(Command::Cgroups(args)) => commands::cgroups(args),
     }
 }
 

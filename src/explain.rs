@@ -4,7 +4,7 @@
 mod markdown;
 mod parameters;
 
-use crate::report::human::wrap;
+use crate::text;
 use preflight_checks::DynCheck;
 use schemars::SchemaGenerator;
 use serde_json::Value;
@@ -32,11 +32,11 @@ pub(crate) fn check(check: &dyn DynCheck, width: usize) -> String {
 
 /// Two columns: names, and what they are.
 pub(crate) fn columns(rows: &[(&str, &str)], width: usize) -> String {
-    let widest = rows.iter().map(|(name, _)| wrap::columns(name)).max().unwrap_or(0) + 2;
+    let widest = rows.iter().map(|(name, _)| text::columns(name)).max().unwrap_or(0) + 2;
     let row = |(name, text): &(&str, &str)| {
-        let name = wrap::plain(name);
-        let gap = " ".repeat(widest.saturating_sub(wrap::columns(&name)));
-        wrap::hanging(0, &format!("{name}{gap}"), widest, text, width)
+        let name = text::plain(name);
+        let gap = " ".repeat(widest.saturating_sub(text::columns(&name)));
+        text::hanging(0, &format!("{name}{gap}"), widest, text, width)
     };
     rows.iter().map(row).collect()
 }

@@ -11,3 +11,4 @@ pub mod logging;
 pub mod policy;
 pub mod report;
 pub mod run;
+mod text;

@@ -171,6 +171,32 @@ fn a_mistake_in_a_policy_has_its_place() {
 }
 
 #[test]
+fn lint_show_and_schema() {
+    let lint = preflight(&["policy", "lint", "kubernetes-node"]);
+    assert_eq!((code(&lint), err(&lint).as_str()), (0, ""));
+    assert!(out(&lint).ends_with("nothing wrong\n"), "{}", out(&lint));
+
+    // What is shown can be run, and is the same policy.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("shown.yaml");
+    let shown = preflight(&["policy", "show", "kubernetes-node"]);
+    fs::write(&file, &shown.stdout).unwrap();
+    let again = preflight(&["policy", "lint", file.to_str().unwrap()]);
+    assert_eq!(code(&again), 0, "{}{}", out(&shown), err(&again));
+
+    // A waiver that holds no longer is worth a word, but no error.
+    let waiver = "waivers:\n  - { finding: swap/x, reason: x, until: 2001-01-01 }\n";
+    let policy = "apiVersion: preflight/v1\nkind: Policy\nmetadata: { name: x }\nextends: [minimal]\n";
+    fs::write(&file, format!("{policy}{waiver}")).unwrap();
+    let lint = preflight(&["policy", "lint", file.to_str().unwrap()]);
+    assert_eq!(code(&lint), 0, "{}", err(&lint));
+    assert!(out(&lint).contains("nothing wrong, but "), "{}", out(&lint));
+
+    let schema: Value = serde_json::from_str(&out(&preflight(&["policy", "schema"]))).unwrap();
+    assert!(schema["properties"]["checks"].is_object(), "{schema}");
+}
+
+#[test]
 fn a_policy_from_standard_input_with_waivers() {
     use std::io::Write;
     let root = empty_root();

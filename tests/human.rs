@@ -127,6 +127,11 @@ fn mixed() -> Report {
     unknown.notes = vec!["To determine it: run as root.".to_owned()];
     unknown.evidence = vec![Evidence::new("/lib/modules", "permission denied (EACCES)")];
 
+    let mut alike = unknown.clone();
+    "kernel-modules/br_netfilter".clone_into(&mut alike.id);
+    alike.subject = Some("br_netfilter".to_owned());
+    alike.message = alike.message.replace("overlay", "br_netfilter");
+
     let mut warned = finding("filesystems", "xfs", Verdict::Warn, "missing", "xfs is not there");
     warned.remedy = Some(Remedy::new("Load the module.").command("modprobe xfs").persistent("echo xfs"));
 
@@ -138,7 +143,7 @@ fn mixed() -> Report {
     let mut findings =
         vec![pass("cgroup-hierarchy", "layout"), memory_failure(), pass("cgroup-controllers", "cpu")];
     findings.extend(options);
-    findings.extend([steered, waived, unknown, warned, blocked]);
+    findings.extend([steered, waived, unknown, alike, warned, blocked]);
     findings.extend(names.map(|name| pass("namespaces", name)));
     findings.extend([
         finding("kernel-config", "CONFIG_V1", Verdict::Skip, "not-applicable", "v1 only"),

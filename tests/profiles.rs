@@ -39,17 +39,3 @@ fn every_rule_says_why_it_is_there() {
         }
     }
 }
-
-/// Prints how long it takes: `cargo test --release --test profiles -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn time_to_load() {
-    const TIMES: u32 = 1000;
-    for profile in profiles::ALL {
-        let start = std::time::Instant::now();
-        for _ in 0..TIMES {
-            assert!(profile.load().is_ok());
-        }
-        println!("{}: {:?}", profile.name, start.elapsed() / TIMES);
-    }
-}

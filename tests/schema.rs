@@ -75,8 +75,8 @@ fn policy_with(path: &[&str], value: Option<Value>) -> Value {
         "extends": ["minimal"],
         "inputs": { "role": "worker", "kubernetesVersion": "1.36" },
         "checks": [
-            { "check": "kernel-version", "when": { "role": ["worker"], "kernel": ">=4" }, "with": null },
-            { "id": "b", "check": "cgroup-hierarchy", "severity": "warn", "onUnknown": "skip" }
+            { "check": "kernel-version", "when": { "role": ["worker"], "kernel": ">=4" }, "with": { "requires": ">=4" } },
+            { "id": "b", "check": "cgroup-hierarchy", "severity": "warn", "onUnknown": "skip", "with": null }
         ],
         "waivers": [{ "finding": "b/*", "reason": "r", "until": "2027-03-31" }]
     });

@@ -83,6 +83,12 @@ impl Unknown {
         Self { reason: reason.into(), evidence: Vec::new(), needs: None }
     }
 
+    /// The name of the cause that everything shares which could not be determined for this reason.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        format!("unknown: {}", self.reason)
+    }
+
     /// Adds what was tried.
     #[must_use]
     pub fn tried(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {

@@ -171,6 +171,8 @@ impl Finding {
     }
 
     /// Could not be determined; whatever the policy makes of that, it is `severity` at most and never a pass.
+    ///
+    /// Its cause is the reason why: of many that could not be determined for one reason, one stands (law 6).
     pub fn undetermined(
         severity: Severity,
         subject: impl Into<String>,
@@ -180,7 +182,8 @@ impl Finding {
     ) -> Self {
         let message = format!("{}: {}", message.into(), unknown.reason);
         let outcome = Outcome::Undetermined(unknown.needs.clone());
-        Self::build(subject, severity, outcome, reason, message, unknown.evidence.clone())
+        let finding = Self::build(subject, severity, outcome, reason, message, unknown.evidence.clone());
+        finding.follows(unknown.cause())
     }
 
     /// Not asked, because it does not apply to this node.

@@ -131,7 +131,7 @@ pub(super) struct PolicySource {
 
 /// How to write a report or a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// Text for people
     #[default]
     Human,
@@ -210,16 +210,16 @@ pub(super) struct PolicyTarget {
 
 /// Options of `cgroups`.
 #[derive(Debug, Args)]
-pub struct CgroupsArgs {
+pub(super) struct CgroupsArgs {
     /// How to write the answer
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub output: Format,
+    pub(super) output: Format,
     /// The node is the tree under DIR
     #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
+    pub(super) root: Option<PathBuf>,
     /// Explain one subsystem, by its v1 or v2 name
     #[arg(long, value_name = "NAME")]
-    pub explain: Option<String>,
+    pub(super) explain: Option<String>,
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {

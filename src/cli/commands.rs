@@ -1,7 +1,8 @@
 //! The commands that judge no node: `list`, `explain`, `profiles`, `policy`.
 
 use super::{
-    args::{ExplainArgs, Format, Global, ListArgs, PolicyCommand},
+    args::{CgroupsArgs, ExplainArgs, Format, Global, ListArgs, PolicyCommand},
+    cgroups,
     exit::{self, Stop},
     output, policies,
 };
@@ -51,7 +52,15 @@ pub(super) fn profiles() -> ExitCode {
 }
 
 pub(super) fn policy(command: &PolicyCommand, global: &Global) -> ExitCode {
-    match policies::command(command, global) {
+    answer(policies::command(command, global))
+}
+
+pub(super) fn cgroups(args: &CgroupsArgs) -> ExitCode {
+    answer(cgroups::text(args))
+}
+
+fn answer(text: Result<String, Stop>) -> ExitCode {
+    match text {
         Ok(text) => show(&text),
         Err(stop) => stop.exit(),
     }

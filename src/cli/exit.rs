@@ -25,24 +25,24 @@ Exit codes:
 
 /// What ends a command without its result: the exit code, and what to say on standard error.
 #[derive(Debug)]
-pub(crate) struct Stop {
+pub(super) struct Stop {
     code: u8,
     message: String,
 }
 
 impl Stop {
     /// Says `message`, as coming from this program.
-    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: u8, message: impl Into<String>) -> Self {
         Self { code, message: format!("preflight: {}", message.into()) }
     }
 
     /// Says `message` as it is.
-    pub(crate) fn verbatim(code: u8, message: String) -> Self {
+    pub(super) fn verbatim(code: u8, message: String) -> Self {
         Self { code, message }
     }
 
     /// Says it.
-    pub(crate) fn exit(&self) -> ExitCode {
+    pub(super) fn exit(&self) -> ExitCode {
         output::complain(&self.message);
         self.code.into()
     }

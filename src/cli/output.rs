@@ -19,7 +19,7 @@ const NARROWEST: usize = 40;
 
 /// Writes to standard output. A reader that has gone (`| head`) is no error: the report was made, and the exit
 /// code says its verdict.
-pub(crate) fn print(text: &str) -> io::Result<()> {
+pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -28,13 +28,13 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 }
 
 /// Says on standard error why there is nothing on standard output.
-pub(crate) fn complain(message: &str) {
+pub(super) fn complain(message: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", message.trim_end());
 }
 
 /// Whether `file` can be written as a file at all: found out before the run, not after it. A device such as
 /// /dev/null must not be replaced by a file, which a rename would do.
-pub(crate) fn check_target(file: &Path) -> Result<(), String> {
+pub(super) fn check_target(file: &Path) -> Result<(), String> {
     let shown = file.display();
     if file.file_name().is_none() || file.is_dir() {
         return Err(format!("{shown} is a directory; name a file"));
@@ -59,7 +59,7 @@ const TRIES: u32 = 16;
 /// Writes `file` all or nothing: a reader sees the old content or the new one, never a part. The new file
 /// stands beside the old one until it is complete, because a rename does not cross file systems (rename(2)).
 /// Where `file` is a symbolic link, what it leads to is written.
-pub(crate) fn write_file(file: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write_file(file: &Path, text: &str) -> io::Result<()> {
     let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let (temporary, mut new) = create_beside(&file)?;
     let written = new
@@ -89,7 +89,7 @@ fn create_beside(file: &Path) -> io::Result<(PathBuf, File)> {
 }
 
 /// How wide text may be: as the terminal, within reason; 80 columns elsewhere.
-pub(crate) fn width(to_stdout: bool) -> usize {
+pub(super) fn width(to_stdout: bool) -> usize {
     let terminal =
         if to_stdout && io::stdout().is_terminal() { terminal_size::terminal_size() } else { None };
     terminal.map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(NARROWEST, WIDEST))

@@ -5,7 +5,7 @@ use super::{
     exit::{self, Stop},
     output,
 };
-use crate::policy::{LoadError, Policy, Source, profiles};
+use crate::policy::{self, Date, LoadError, Policy, Source, profiles};
 
 /// Reads the policy that `config` names; without it, the default profile.
 pub(super) fn load(config: Option<&str>, sets: &[(String, String)], color: Color) -> Result<Policy, Stop> {
@@ -14,18 +14,28 @@ pub(super) fn load(config: Option<&str>, sets: &[(String, String)], color: Color
 
 /// What `policy lint`, `policy show` and `policy schema` print.
 pub(super) fn command(command: &PolicyCommand, global: &Global) -> Result<String, Stop> {
-    let load = |target: &PolicyTarget| load(target.policy.as_deref(), &target.set, global.color);
     match command {
-        PolicyCommand::Schema => Ok("{}\n".to_owned()),
-        PolicyCommand::Lint(target) => {
-            let policy = load(target)?;
-            Ok(format!("{}: {} rules, nothing wrong\n", policy.source, policy.rules.len()))
-        }
+        PolicyCommand::Schema => Ok(format!("{:#}\n", policy::schema())),
+        PolicyCommand::Lint(target) => lint(target, global.color),
         PolicyCommand::Show(target) => {
-            let rules: Vec<_> = load(target)?.rules.iter().map(|r| format!("- id: {}\n", r.id)).collect();
-            Ok(rules.concat())
+            Ok(load(target.policy.as_deref(), &target.set, global.color)?.to_yaml())
         }
     }
+}
+
+/// The questionable places of a policy, and how much of it there is. Errors are no result but a [`Stop`].
+fn lint(target: &PolicyTarget, color: Color) -> Result<String, Stop> {
+    let source = source(target.policy.as_deref())?;
+    let warnings = Policy::lint(&source, &target.set, Date::today()).map_err(|e| stop(e, color))?;
+    let policy = Policy::load(&source, &target.set).map_err(|e| stop(e, color))?;
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let found = match warnings.iter().count() {
+        0 => "nothing wrong".to_owned(),
+        n => format!("nothing wrong, but {}", count(n, "warning")),
+    };
+    let text = warnings.render(output::color(color, true));
+    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    Ok(format!("{text}{gap}{}: {}, {found}\n", policy.source, count(policy.rules.len(), "rule")))
 }
 
 fn source(config: Option<&str>) -> Result<Source, Stop> {

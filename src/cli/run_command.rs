@@ -60,7 +60,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     Ok(code(&report, args.fail_on))
 }
 
-pub(crate) fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
+pub(super) fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
     let opened = match root {
         None => Filesystem::live().map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
         Some(root) => Filesystem::under(root).map_err(|e| Stop::new(exit::USAGE, format!("--root {e}"))),

@@ -1,6 +1,6 @@
 //! Markdown as text for a terminal: the little of it that doc comments use.
 
-use crate::report::human::wrap;
+use crate::text;
 
 /// How far text below a heading is indented, and code below that.
 const INDENT: usize = 2;
@@ -54,8 +54,8 @@ impl Text {
 
     fn flush(&mut self) {
         if let Some((mark, text)) = self.pending.take() {
-            let columns = wrap::columns(&mark);
-            self.out.push_str(&wrap::hanging(self.indent, &mark, columns, &inline(&text), self.width));
+            let columns = text::columns(&mark);
+            self.out.push_str(&text::hanging(self.indent, &mark, columns, &inline(&text), self.width));
         }
     }
 
@@ -67,13 +67,13 @@ impl Text {
 
     fn heading(&mut self, heading: &str) {
         self.blank();
-        self.out.push_str(&wrap::plain(&heading.to_uppercase()));
+        self.out.push_str(&text::plain(&heading.to_uppercase()));
         self.out.push('\n');
         self.indent = INDENT;
     }
 
     fn verbatim(&mut self, line: &str) {
-        let line = format!("{}{}", " ".repeat(self.indent + INDENT), wrap::plain(line));
+        let line = format!("{}{}", " ".repeat(self.indent + INDENT), text::plain(line));
         self.out.push_str(line.trim_end());
         self.out.push('\n');
     }

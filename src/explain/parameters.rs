@@ -1,6 +1,6 @@
 //! The parameters of a check as text, from their JSON Schema.
 
-use crate::report::human::wrap;
+use crate::text;
 use serde_json::{Map, Value};
 
 /// The longest default that is written out, in characters: a longer one is better read in `policy show`.
@@ -38,7 +38,7 @@ fn fields(schema: &Value, definitions: &Definitions, width: usize) -> String {
     let mut out = String::new();
     for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let text = |key| property.get(key).and_then(Value::as_str).unwrap_or_default();
-        out.push_str(&wrap::hanging(
+        out.push_str(&text::hanging(
             2,
             &format!("{name}  "),
             name.len() + 2,
@@ -46,13 +46,13 @@ fn fields(schema: &Value, definitions: &Definitions, width: usize) -> String {
             width,
         ));
         for paragraph in text("description").split("\n\n") {
-            out.push_str(&wrap::hanging(6, "", 0, &paragraph.replace('\n', " "), width));
+            out.push_str(&text::hanging(6, "", 0, &paragraph.replace('\n', " "), width));
         }
         if let Some(default) = property.get("default").filter(|d| !d.is_null()) {
             let default = default.to_string();
             let is_long = default.chars().count() > DEFAULT;
             let shown = if is_long { "long; `preflight policy show` writes it out" } else { &default };
-            out.push_str(&wrap::hanging(6, "default: ", 9, shown, width));
+            out.push_str(&text::hanging(6, "default: ", 9, shown, width));
         }
     }
     out

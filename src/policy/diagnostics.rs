@@ -12,8 +12,8 @@ const LINE_WIDTH: usize = 100;
 const LINE_BEFORE: usize = 40;
 /// The longest message, in characters: a policy can hold a key of a megabyte.
 const MESSAGE_WIDTH: usize = 600;
-/// How many problems are shown; a file of another kind can be wrong in every line.
-const SHOWN: usize = 50;
+/// How many problems are kept; a file of another kind can be wrong in every line.
+const KEPT: usize = 50;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -155,13 +155,17 @@ pub struct Located<'a> {
 pub struct Diagnostics {
     texts: Vec<Text>,
     list: Vec<Diagnostic>,
+    /// How many more errors there were.
+    more: usize,
 }
 
 impl Diagnostics {
     pub(super) fn new(texts: Vec<Text>, mut list: Vec<Diagnostic>) -> Self {
         list.sort_by_key(|d| (d.file, d.span, d.level));
         list.dedup();
-        Self { texts, list }
+        let more = list.iter().skip(KEPT).filter(|d| d.level == Level::Error).count();
+        list.truncate(KEPT);
+        Self { texts, list, more }
     }
 
     /// Whether there is none.
@@ -173,10 +177,10 @@ impl Diagnostics {
     /// How many errors there are; warnings don't count.
     #[must_use]
     pub fn errors(&self) -> usize {
-        self.list.iter().filter(|d| d.level == Level::Error).count()
+        self.more + self.list.iter().filter(|d| d.level == Level::Error).count()
     }
 
-    /// Each problem with its place.
+    /// Each problem with its place, the first fifty at most.
     pub fn iter(&self) -> impl Iterator<Item = Located<'_>> {
         self.list.iter().filter_map(|d| {
             let text = self.texts.get(d.file)?;
@@ -195,14 +199,14 @@ impl Diagnostics {
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let mut out = String::new();
-        for diagnostic in self.list.iter().take(SHOWN) {
+        for diagnostic in &self.list {
             if let Some(text) = self.texts.get(diagnostic.file) {
                 // Writing to a String does not fail.
                 let _ = draw(&mut out, text, diagnostic, &Paint { colour });
             }
         }
-        if self.list.len() > SHOWN {
-            let _ = writeln!(out, "… and {} more problems", self.list.len() - SHOWN);
+        if self.more > 0 {
+            let _ = writeln!(out, "… and {} more problems", self.more);
         }
         out
     }

@@ -1,5 +1,7 @@
 //! The policies that are part of the program.
 
+use super::{LoadError, Policy, Source};
+
 /// A policy that is part of the program.
 #[derive(Debug)]
 pub struct Profile {
@@ -9,6 +11,16 @@ pub struct Profile {
     pub description: &'static str,
     /// The file.
     pub text: &'static str,
+}
+
+impl Profile {
+    /// Reads and resolves it.
+    ///
+    /// # Errors
+    /// As [`Policy::load`]; a test shows that none of them gives any.
+    pub fn load(&self) -> Result<Policy, LoadError> {
+        Policy::load(&Source::Profile(self.name.to_owned()), &[])
+    }
 }
 
 /// The profile that is used when the command line names no policy.

@@ -18,6 +18,9 @@ pub(super) const KIND: &str = "Policy";
 /// The values of the input `role`.
 pub(super) const ROLES: [&str; 2] = ["control-plane", "worker"];
 
+/// The longest pattern of a waiver, in bytes: matching takes as many steps for each character of an id.
+const PATTERN_LIMIT: usize = 256;
+
 /// A word and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Word {
@@ -356,6 +359,12 @@ impl Reader<'_> {
         }
         let get = |name: &str| fields.get(name).map(|(_, v)| *v);
         let finding = get("finding").and_then(|v| self.word(v, "a pattern over findings"));
+        if let Some(long) = finding.as_ref().filter(|f| f.text.len() > PATTERN_LIMIT) {
+            self.error(
+                long.at.span,
+                format!("a pattern over findings has at most {PATTERN_LIMIT} characters"),
+            );
+        }
         let reason = get("reason").and_then(|v| self.text(v, "the reason of a waiver"));
         let until = get("until").and_then(|v| self.date(v));
         Some(WaiverDocument { finding: finding?, reason: reason?, until })

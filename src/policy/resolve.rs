@@ -4,7 +4,6 @@ use super::{
     Inputs, Policy, Rule, Source, Waiver,
     diagnostics::{Diagnostic, Diagnostics, FileId, Place, quoted},
     load::Files,
-    profiles,
     read::{Document, RuleDocument, Word, known_input, scalar_text},
 };
 use preflight_checks::{
@@ -104,27 +103,38 @@ pub(super) fn resolve(
     if let Some(usage) = usage {
         return Err(LoadError::Usage(usage));
     }
+    let unused = inputs.iter().filter(|(name, _)| !used.contains(*name));
+    let unused_inputs = unused.map(|(name, input)| (name.clone(), input.place)).collect();
     let waivers = documents.iter().flat_map(|(_, d)| &d.waivers);
-    let waiver_places = waivers.clone().map(|w| (w.finding.at, w.until.map(|(_, at)| at))).collect();
-    let waivers = waivers.map(|w| Waiver {
+    let waiver_places = waivers.map(|w| (w.finding.at, w.until.map(|(_, at)| at))).collect();
+    let policy = policy(source, &documents, &inputs, rules, std::mem::take(&mut files.sha256));
+    Ok(Resolved { policy, files, waiver_places, unused_inputs })
+}
+
+/// Puts together what is left when nothing is wrong.
+fn policy(
+    source: &Source,
+    documents: &[(FileId, Document)],
+    inputs: &BTreeMap<String, Input>,
+    rules: Vec<Rule>,
+    sha256: String,
+) -> Policy {
+    let waivers = documents.iter().flat_map(|(_, d)| &d.waivers).map(|w| Waiver {
         finding: w.finding.text.clone(),
         reason: w.reason.clone(),
         until: w.until.map(|(date, _)| date),
     });
     // The policy itself is the last to apply.
     let own = documents.last().map(|(_, d)| d);
-    let policy = Policy {
+    Policy {
         name: own.and_then(|d| d.name.clone()).unwrap_or_else(|| default_name(source)),
         description: own.and_then(|d| d.description.clone()),
         source: source.to_string(),
-        sha256: std::mem::take(&mut files.sha256),
+        sha256,
         inputs: Inputs(inputs.iter().map(|(k, v)| (k.clone(), scalar_text(&v.value))).collect()),
         rules,
         waivers: waivers.collect(),
-    };
-    let unused = inputs.iter().filter(|(name, _)| !used.contains(*name));
-    let unused_inputs = unused.map(|(name, input)| (name.clone(), input.place)).collect();
-    Ok(Resolved { policy, files, waiver_places, unused_inputs })
+    }
 }
 
 fn default_name(source: &Source) -> String {
@@ -335,16 +345,5 @@ impl Binder<'_> {
         let closes = after.get(blanks..).is_some_and(|rest| rest.starts_with('}'));
         let more = if closes { u32::try_from(blanks + 1).unwrap_or(0) } else { 0 };
         Span { start: map.start, end: name.end.saturating_add(more) }
-    }
-}
-
-/// The embedded profiles, resolved, for those who list them.
-impl profiles::Profile {
-    /// Loads it.
-    ///
-    /// # Errors
-    /// As [`Policy::load`]; a test shows that none of them gives any.
-    pub fn load(&self) -> Result<Policy, LoadError> {
-        Policy::load(&Source::Profile(self.name.to_owned()), &[])
     }
 }

@@ -19,7 +19,7 @@ pub(super) const SIZE_LIMIT: usize = 1 << 20;
 /// How deep lists and maps may nest; a policy needs six.
 const DEPTH: usize = 32;
 /// How many nodes (lists, maps, scalars) there may be; the embedded profiles have a few hundred.
-const NODES: usize = 20_000;
+const NODES: usize = 10_000;
 /// How many nodes aliases may repeat.
 const REPEATED: usize = 5_000;
 /// How many aliases (`*name`) there may be.

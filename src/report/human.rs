@@ -5,9 +5,9 @@
 
 mod problem;
 mod rest;
-pub(crate) mod wrap;
 
 use super::model::{NodeInfo, Report, Source, Verdict};
+use crate::text;
 use colored::Colorize;
 use preflight_checks::facts::cgroup::LayoutKind;
 
@@ -65,8 +65,9 @@ pub fn render(report: &Report, style: Style) -> String {
         out.push('\n');
     }
     if !style.quiet {
-        for finding in of(Verdict::Warn) {
-            out.push_str(&problem::warning(finding, style));
+        let warnings: Vec<_> = of(Verdict::Warn).collect();
+        for alike in warnings.chunk_by(|a, b| !style.verbose && problem::alike(a, b)) {
+            out.push_str(&problem::warnings(alike, style));
             out.push('\n');
         }
         for section in [rest::passed(report, style), rest::skipped(report, style)] {
@@ -98,7 +99,7 @@ fn summary(report: &Report, style: Style) -> String {
     );
     let word = format!("{}:", report.verdict.as_str().to_uppercase());
     let label = format!("{} ", style.paint(&word, Ink::Verdict(report.verdict)));
-    wrap::hanging(0, &label, word.len() + 1, &text, style.width)
+    text::hanging(0, &label, word.len() + 1, &text, style.width)
 }
 
 fn node(node: &NodeInfo) -> String {

@@ -154,6 +154,11 @@ fn problem(rule: &ModuleRule, severity: Severity, state: Option<ModuleState>, no
     let name = fold(&rule.name);
     match state {
         Some(ModuleState::Loadable(path, proof)) => {
+            // What is loadable may be loaded already where the list of loaded modules can't be read.
+            if let Some(unknown) = node.read("/proc/modules").unknown() {
+                let message = format!("whether {name} is loaded could not be determined");
+                return Finding::undetermined(severity, name, "unknown", message, &unknown);
+            }
             let message = format!("{name} has to be loaded and is not; it can be, from {path}");
             Finding::problem(severity, &name, "not-loaded", message)
                 .evidence(proof.into_evidence())

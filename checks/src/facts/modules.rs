@@ -60,6 +60,8 @@ pub struct Modules {
     rules: OnceCell<Rules>,
     /// The first index of aliases that exists and could not be read.
     unread_alias: OnceCell<ReadError>,
+    /// The modules' files that were looked for: many need the same ones.
+    files: RefCell<HashMap<String, Result<(), ReadError>>>,
     answers: RefCell<HashMap<String, ModuleState>>,
 }
 
@@ -136,6 +138,12 @@ impl Node {
         })
     }
 
+    /// Whether the file of a module is there.
+    fn module_file(&self, path: &str) -> Result<(), ReadError> {
+        let mut files = self.modules().files.borrow_mut();
+        files.entry(path.to_owned()).or_insert_with(|| self.kind(path).map(drop)).clone()
+    }
+
     /// One of the two indexes that are asked for every module.
     fn module_index<'a>(
         &self,
@@ -148,4 +156,4 @@ impl Node {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -180,6 +180,16 @@ fn each_kind_of_mistake() {
 }
 
 #[test]
+fn a_pattern_that_goes_on_and_on() {
+    let body = format!("checks: [{{check: beta}}]\nwaivers: [{{finding: {}, reason: y}}]\n", "x".repeat(257));
+    let found = errors(&body);
+    assert!(
+        found.starts_with("standard input:4:21: error: a pattern over findings has at most 256 characters\n"),
+        "{found}"
+    );
+}
+
+#[test]
 fn the_head() {
     let found = |text: &str| summary(&wrong(&Source::Stdin(text.into())));
     assert_eq!(

@@ -1,7 +1,8 @@
 //! Failures and warnings: what, why, what was seen, how to mend, how to waive.
 
-use super::{Ink, Style, wrap};
+use super::{Ink, Style};
 use crate::report::model::{Finding, NEEDS, Verdict};
+use crate::text;
 use preflight_checks::{Evidence, Remedy, Risk};
 
 /// Where the text below a finding's id begins.
@@ -31,9 +32,28 @@ pub(super) fn failure(finding: &Finding, style: Style) -> String {
     out
 }
 
-/// A warning: without the evidence, unless it is asked for.
-pub(super) fn warning(finding: &Finding, style: Style) -> String {
+/// Whether two things are undetermined for the same reason, so that one text does for both.
+pub(super) fn alike(one: &Finding, other: &Finding) -> bool {
+    let rest = |finding: &Finding| match &finding.subject {
+        Some(subject) => finding.message.replace(subject.as_str(), ""),
+        None => finding.message.clone(),
+    };
+    let is_plain =
+        |f: &Finding| !f.determined && f.subject.is_some() && f.remedy.is_none() && f.waiver.is_none();
+    is_plain(one)
+        && is_plain(other)
+        && (&one.rule, &one.reason, &one.notes) == (&other.rule, &other.reason, &other.notes)
+        && rest(one) == rest(other)
+}
+
+/// A warning, and what is [`alike`]: without the evidence, unless it is asked for.
+pub(super) fn warnings(findings: &[&Finding], style: Style) -> String {
+    let [finding, others @ ..] = findings else { return String::new() };
     let mut out = head(finding, style);
+    let others: Vec<_> = others.iter().filter_map(|other| other.subject.as_deref()).collect();
+    if !others.is_empty() {
+        out.push_str(&labelled("alike:", &others.join(" "), style));
+    }
     out.push_str(&notes(finding, style));
     if style.verbose {
         out.push_str(&evidence(finding, style));
@@ -62,9 +82,9 @@ fn head(finding: &Finding, style: Style) -> String {
     let verdict = finding.verdict.as_str();
     let word = if finding.verdict == Verdict::Fail { verdict.to_uppercase() } else { verdict.to_owned() };
     let word = style.paint(&word, Ink::Verdict(finding.verdict));
-    let id = style.paint(&wrap::plain(&finding.id), Ink::Id);
+    let id = style.paint(&text::plain(&finding.id), Ink::Id);
     let mark = if finding.determined { "" } else { "  (undetermined)" };
-    let message = wrap::hanging(INDENT, "", 0, &finding.message, style.width);
+    let message = text::hanging(INDENT, "", 0, &finding.message, style.width);
     format!("{word}  {id}{}\n{message}", style.paint(mark, Ink::Label))
 }
 
@@ -72,13 +92,13 @@ fn labelled(label: &str, text: &str, style: Style) -> String {
     let painted = style.paint(&format!("{label:<LABEL$}"), Ink::Label);
     // `waived:` leaves no room for the space behind it.
     let gap = if label.len() >= LABEL { " " } else { "" };
-    wrap::hanging(INDENT, &format!("{painted}{gap}"), LABEL.max(label.len()) + gap.len(), text, style.width)
+    text::hanging(INDENT, &format!("{painted}{gap}"), LABEL.max(label.len()) + gap.len(), text, style.width)
 }
 
 /// A line that people copy: not wrapped, never broken.
 fn verbatim(text: &str) -> String {
     let indent = " ".repeat(INDENT + LABEL + 2);
-    text.lines().flat_map(|line| [indent.clone(), wrap::plain(line), "\n".to_owned()]).collect()
+    text.lines().flat_map(|line| [indent.clone(), text::plain(line), "\n".to_owned()]).collect()
 }
 
 fn notes(finding: &Finding, style: Style) -> String {

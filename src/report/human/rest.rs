@@ -1,6 +1,7 @@
 //! What passed and what was skipped: one line per rule.
 
-use super::{Ink, Style, problem, wrap};
+use super::{Ink, Style, problem};
+use crate::text;
 use crate::{
     report::model::{Finding, Report, Verdict},
     run::DESELECTED,
@@ -79,15 +80,15 @@ fn subjects(group: &[&Finding]) -> String {
 }
 
 fn table<'a>(lines: impl Iterator<Item = (&'a str, String)>, verdict: Verdict, style: Style) -> String {
-    let lines: Vec<(String, String)> = lines.map(|(rule, text)| (wrap::plain(rule), text)).collect();
-    let widest = lines.iter().map(|(rule, _)| wrap::columns(rule)).max().unwrap_or(0).min(RULES);
+    let lines: Vec<(String, String)> = lines.map(|(rule, text)| (text::plain(rule), text)).collect();
+    let widest = lines.iter().map(|(rule, _)| text::columns(rule)).max().unwrap_or(0).min(RULES);
     let word = format!("{}  ", style.paint(verdict.as_str(), Ink::Verdict(verdict)));
     let mut out = String::new();
     for (rule, text) in &lines {
-        let gap = " ".repeat(widest.saturating_sub(wrap::columns(rule)) + 2);
+        let gap = " ".repeat(widest.saturating_sub(text::columns(rule)) + 2);
         // A rule's name that is wider than its column pushes its own text only.
-        let start = verdict.as_str().len() + 2 + wrap::columns(rule) + gap.len();
-        out.push_str(&wrap::hanging(0, &format!("{word}{rule}{gap}"), start, text, style.width));
+        let start = verdict.as_str().len() + 2 + text::columns(rule) + gap.len();
+        out.push_str(&text::hanging(0, &format!("{word}{rule}{gap}"), start, text, style.width));
     }
     out
 }

@@ -138,3 +138,11 @@ proptest! {
         prop_assert_eq!(out.into_inner().len(), params.required.len());
     }
 }
+
+#[test]
+fn what_the_configuration_leaves_out_follows_from_its_option() {
+    let lines = "CONFIG_MODULES=y\n# CONFIG_XFS_FS is not set";
+    let memory = crate::facts::modules::tests::configured(machine(), "6.1.0-56-amd64", lines);
+    let found = expect(&memory, "xfs", &Outcome::Problem, "missing");
+    assert_eq!(found.cause().unwrap().name, "CONFIG_XFS_FS");
+}

@@ -252,12 +252,10 @@ impl Judge<'_> {
             ModuleState::Unknown(mut unknown) => {
                 // What can't be known of one module for lack of an index can't be known of the next one
                 // either.
-                let cause = format!("unknown: {}", unknown.reason);
+                let cause = unknown.cause();
                 unknown.evidence.insert(0, line);
-                unknown.reason = format!(
-                    "{name} is a module, and it is not known whether {module} can be had: {}",
-                    unknown.reason
-                );
+                let it = if *name == item.option { "it".to_owned() } else { name.to_string() };
+                unknown.reason = format!("{it} is the module {module}, and {}", unknown.reason);
                 (Rank::Unknown, self.undetermined(item, "module-unknown", &unknown).follows(cause))
             }
         }

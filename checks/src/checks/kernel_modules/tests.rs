@@ -123,6 +123,8 @@ fn loaded_is_more_than_loadable() {
     assert_eq!(remedy.commands, ["modprobe overlay"]);
     assert_eq!(remedy.persistent, ["echo overlay > /etc/modules-load.d/overlay.conf"]);
     expect(&machine(), loaded("nf_conntrack"), &Outcome::Pass, "loaded");
+    let unread = machine().error("/proc/modules", ReadErrorKind::Denied("EACCES"));
+    expect(&unread, loaded("overlay"), &Outcome::Undetermined(Some("run as root".into())), "unknown");
     expect(&machine(), loaded("ext4"), &Outcome::Pass, "built-in");
 }
 
@@ -253,4 +255,15 @@ proptest! {
         let memory = machine().file(&format!("{TREE}/modules.dep"), &bytes).file("/proc/modules", &bytes);
         let _ = finding(&memory, rule(&name));
     }
+}
+
+#[test]
+fn what_the_configuration_leaves_out_follows_from_its_option() {
+    let lines = "CONFIG_MODULES=y\n# CONFIG_IP_SET is not set";
+    let memory = crate::facts::modules::tests::configured(machine(), "6.1.0-56-amd64", lines);
+    let found = expect(&memory, rule("ip_set"), &Outcome::Problem, "missing");
+    let cause = found.cause().unwrap();
+    assert!(!cause.is_root && cause.name == "CONFIG_IP_SET");
+    assert!(found.message().ends_with("CONFIG_IP_SET is not set"), "{}", found.message());
+    assert!(found.all_evidence().iter().any(|e| e.observed == "# CONFIG_IP_SET is not set"));
 }

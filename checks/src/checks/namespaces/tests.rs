@@ -135,3 +135,35 @@ proptest! {
         prop_assert_eq!(findings(&memory, &NamespacesParams::default()).len(), 7);
     }
 }
+
+fn configured(memory: Memory) -> Memory {
+    let lines = "CONFIG_NET_NS=y\n# CONFIG_TIME_NS is not set";
+    crate::facts::modules::tests::configured(memory, "6.1.0", lines)
+}
+
+#[test]
+fn what_the_configuration_leaves_out_follows_from_its_option() {
+    let without = configured(machine().without("/proc/self/ns/time"));
+    let unlisted = configured(machine().error("/proc/self/ns", DENIED));
+    for memory in [without, unlisted.clone()] {
+        let found = expect(&memory, Namespace::Time, &Outcome::Problem, "missing");
+        let cause = found.cause().unwrap();
+        assert!(!cause.is_root && cause.name == "CONFIG_TIME_NS");
+    }
+    let root = Outcome::Undetermined(Some("run as root".into()));
+    expect(&unlisted, Namespace::Net, &root, "unknown");
+}
+
+#[test]
+fn the_cgroup_namespace_matters_on_v2_only() {
+    let mounted = |line: &str| {
+        let memory = machine().file("/proc/self/mountinfo", line).file("/proc/cgroups", "#x\n");
+        let memory = memory.file(&Namespace::Cgroup.limit_path(), "0\n");
+        expect(&memory, Namespace::Cgroup, &Outcome::Problem, "disabled").severity()
+    };
+    let v2 = "30 25 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+    let v1 = "30 25 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
+              31 30 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
+    assert_eq!(mounted(v2), Severity::Fail);
+    assert_eq!(mounted(v1), Severity::Warn);
+}

@@ -1,6 +1,8 @@
 //! Why a subsystem is, or is not, in cgroup.controllers: the kernel's own rule (cgroup_control() and
 //! cgroup_init(), kernel/cgroup/cgroup.c), applied to what the node shows. Pure functions.
 
+mod notes;
+
 use super::{
     files::Row,
     table::{self, Known, reached},
@@ -206,7 +208,7 @@ pub(super) fn judge(
         Compiled::No(note, evidence) => {
             subsystem.state = State::NotCompiled;
             subsystem.notes.push(note);
-            subsystem.notes.extend(came_later(known, shown.version));
+            subsystem.notes.extend(notes::came_later(known, shown.version));
             subsystem.evidence.extend(evidence);
         }
         Compiled::Unknown(why) => {
@@ -266,13 +268,6 @@ fn compiled(
     }
 }
 
-fn came_later(known: Option<&Known>, version: Option<&Version>) -> Option<String> {
-    let (known, version) = (known?, version?);
-    let (major, minor) = known.added;
-    (!reached(version, known.added))
-        .then(|| format!("Linux {major}.{minor} brought {}; this kernel is {version}", known.name))
-}
-
 fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>) {
     let at = &shown.sources;
     let row_evidence = || {
@@ -282,7 +277,7 @@ fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>
         at.rows.as_ref().zip(seen).map(|(e, seen)| Evidence::new(&e.source, seen))
     };
     if let Some(evidence) = disabled(subsystem, row, shown) {
-        subsystem.notes.push(disabled_note(&subsystem.name, shown.cmdline, &subsystem.legacy_name));
+        subsystem.notes.push(notes::disabled_note(&subsystem.name, shown.cmdline, &subsystem.legacy_name));
         subsystem.evidence.extend(row_evidence());
         subsystem.evidence.extend(evidence);
         subsystem.state = State::Disabled;
@@ -300,13 +295,13 @@ fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>
     if on_v1 {
         subsystem.state = State::BoundToV1;
         subsystem.evidence.extend(shown.legacy.get(&subsystem.legacy_name).map(|(_, mount)| mount.clone()));
-        subsystem.notes.extend(bound_notes(subsystem, row));
+        subsystem.notes.extend(notes::bound_notes(subsystem, row));
         return;
     }
     subsystem.evidence.extend(at.listed.iter().cloned());
     if subsystem.is_listed() {
         subsystem.state = State::Listed;
-        subsystem.notes.push(listed_note(subsystem, shown.is_root));
+        subsystem.notes.push(notes::listed_note(subsystem, shown.is_root));
         return;
     }
     judge_unlisted(subsystem, shown);
@@ -347,27 +342,15 @@ fn judge_unlisted(subsystem: &mut Subsystem, shown: &Shown<'_>) {
             subsystem.evidence.extend(at.root.iter().cloned());
         }
     }
-    subsystem.notes.push(unlisted_note(subsystem, shown.version));
+    subsystem.notes.push(notes::unlisted_note(subsystem, shown.version));
 }
 
 fn disabled(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<Vec<Evidence>> {
-    let word = disabling_word(&subsystem.name, &subsystem.legacy_name, shown.cmdline);
+    let word = notes::disabling_word(&subsystem.name, &subsystem.legacy_name, shown.cmdline);
     let by_row = row.is_some_and(|r| !r.enabled);
     // Without a row (no version 1 side) only the command line tells; what is listed is certainly not disabled.
     let by_word = row.is_none() && word.is_some() && !subsystem.is_listed();
     (by_row || by_word).then(|| word.map(|w| Evidence::new("/proc/cmdline", w)).into_iter().collect())
-}
-
-fn disabling_word(name: &str, legacy: &str, cmdline: Option<&Cmdline>) -> Option<String> {
-    let cmdline = cmdline?;
-    [name, legacy].into_iter().find_map(|n| cmdline.word_listing("cgroup_disable", n))
-}
-
-fn disabled_note(name: &str, cmdline: Option<&Cmdline>, legacy: &str) -> String {
-    match disabling_word(name, legacy, cmdline) {
-        Some(word) => format!("{name} is switched off at boot: `{word}` on the kernel command line"),
-        None => format!("{name} is switched off: /proc/cgroups says enabled 0"),
-    }
 }
 
 /// In which mask a subsystem stands that is in the kernel and enabled.
@@ -427,212 +410,5 @@ fn expected_side(known: Option<&Known>, shown: &Shown<'_>) -> Option<MaskSide> {
     })
 }
 
-fn listed_note(subsystem: &Subsystem, is_root: Option<bool>) -> String {
-    let name = &subsystem.name;
-    match is_root {
-        Some(false) => {
-            format!("{name} is in cgroup.controllers of the cgroup visible here: its parent passed it on")
-        }
-        _ => format!("{name} is in cgroup.controllers of the cgroup2 root"),
-    }
-}
-
-fn bound_notes(subsystem: &Subsystem, row: Option<Row>) -> Vec<String> {
-    let name = &subsystem.name;
-    let number = row.map_or(String::new(), |r| format!(" {}", r.hierarchy));
-    let mut notes = vec![match &subsystem.legacy_mount {
-        Some(point) => format!(
-            "{name} is attached to the cgroup v1 hierarchy{number}, mounted on {point}, which takes it away from \
-             cgroup v2"
-        ),
-        None => format!(
-            "{name} is attached to the cgroup v1 hierarchy{number}, which takes it away from cgroup v2; no mount of \
-             that hierarchy is visible here: it is mounted elsewhere, or lives on because it has child cgroups"
-        ),
-    }];
-    match subsystem.mask {
-        Some((MaskSide::Inhibited, _)) => {
-            notes.push(format!("without v1, {name} would be inhibited on cgroup v2 and still not be listed"));
-        }
-        Some((MaskSide::Implicit, _)) => {
-            notes.push(format!(
-                "without v1, {name} would be implicit on cgroup v2: always on, and still not listed"
-            ));
-        }
-        _ => {}
-    }
-    notes
-}
-
-fn unlisted_note(subsystem: &Subsystem, version: Option<&Version>) -> String {
-    let name = &subsystem.name;
-    let instead = subsystem.known.and_then(|k| k.replacement);
-    match subsystem.state {
-        State::Implicit => format!(
-            "{name} is implicit on cgroup v2: it is always on and has no files, so the kernel leaves it out of \
-             cgroup.controllers"
-        ),
-        State::Inhibited => {
-            let later =
-                subsystem.known.and_then(|k| k.listed_since).zip(version).filter(|(s, v)| !reached(v, *s));
-            let tail = match (later, instead) {
-                (Some(((major, minor), version)), _) => {
-                    format!("; it got them with Linux {major}.{minor}, and this kernel is {version}")
-                }
-                (None, Some(instead)) => format!("; there its work is done by {instead}"),
-                (None, None) => String::new(),
-            };
-            format!(
-                "{name} is inhibited on cgroup v2: it has no v2 interface files, so the kernel leaves it out of \
-                 cgroup.controllers{tail}"
-            )
-        }
-        State::Unmounted => format!("{name} is free for cgroup v2, but no cgroup2 file system is mounted"),
-        _ => format!(
-            "{name} is not delegated: the cgroup2 root visible here is not the real root, and its parent does not \
-             pass {name} on in cgroup.subtree_control"
-        ),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(hierarchy: u32, enabled: bool) -> Row {
-        Row { hierarchy, cgroups: 1, enabled }
-    }
-
-    fn shown<'a>(version: &'a Version, rows: &[(&str, Row)], listed: Option<&[&str]>) -> Shown<'a> {
-        Shown {
-            version: Some(version),
-            rows: Some(rows.iter().map(|(n, r)| ((*n).to_owned(), *r)).collect()),
-            mounted: listed.is_some(),
-            listed: listed.map(|l| l.iter().map(|n| (*n).to_owned()).collect()),
-            is_root: listed.map(|_| true),
-            ..Shown::default()
-        }
-    }
-
-    fn state(name: &str, shown: &Shown<'_>) -> (State, Basis) {
-        let s = judge(name, shown, |_| None);
-        assert!(!s.notes.is_empty(), "{name} has no note");
-        (s.state, s.basis)
-    }
-
-    #[test]
-    fn at_the_real_root_everything_unlisted_is_in_a_mask() {
-        let v = Version::new(6, 1, 0);
-        let s = shown(
-            &v,
-            &[("devices", row(0, true)), ("perf_event", row(0, true)), ("blkio", row(0, true))],
-            Some(&["io"]),
-        );
-        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Inferred));
-        assert_eq!(state("perf_event", &s), (State::Implicit, Basis::Inferred));
-        assert_eq!(state("io", &s), (State::Listed, Basis::Inferred));
-        assert_eq!(state("misc", &s), (State::NotCompiled, Basis::Inferred));
-        // Without the version: what was never implicit is inhibited, what became implicit once is not known.
-        let s = Shown { version: None, ..s };
-        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Inferred));
-        assert_eq!(state("perf_event", &s).0, State::Unknown);
-    }
-
-    #[test]
-    fn cgroup_stat_decides_before_the_table() {
-        let v = Version::new(6, 18, 0);
-        // A vendor's subsystem that nobody here knows, and one that the vendor made implicit.
-        let mut s = shown(&v, &[("nvm", row(0, true)), ("net_cls", row(0, true))], Some(&[]));
-        s.stat = Some(vec!["nvm".into()]);
-        let line = Cmdline::default();
-        s.cmdline = Some(&line);
-        assert_eq!(state("nvm", &s), (State::Implicit, Basis::Inferred));
-        assert_eq!(state("net_cls", &s), (State::Inhibited, Basis::Inferred));
-        // Not at the real root, being in cgroup.stat means: not passed on.
-        s.is_root = Some(false);
-        s.stat = Some(vec!["net_cls".into(), "perf_event".into(), "memory".into()]);
-        assert_eq!(state("net_cls", &s), (State::NotDelegated, Basis::Inferred));
-        assert_eq!(state("perf_event", &s), (State::Implicit, Basis::Inferred));
-        assert_eq!(state("memory", &s), (State::NotDelegated, Basis::Inferred));
-        let s = Shown { version: None, ..s };
-        assert_eq!(state("perf_event", &s).0, State::Unknown);
-    }
-
-    #[test]
-    fn older_kernels_inhibit_more() {
-        let v = Version::new(4, 19, 0);
-        let s = shown(&v, &[("cpuset", row(0, true))], Some(&["memory"]));
-        assert_eq!(state("cpuset", &s), (State::Inhibited, Basis::Inferred));
-        let note = judge("cpuset", &s, |_| None).notes.remove(0);
-        assert!(note.contains("Linux 5.0"), "{note}");
-    }
-
-    #[test]
-    fn disabled_by_the_row_or_by_the_command_line() {
-        let v = Version::new(6, 18, 0);
-        let line = Cmdline::parse("ro cgroup_disable=memory,blkio");
-        let mut s = shown(&v, &[("blkio", row(0, false))], Some(&["cpu"]));
-        s.cmdline = Some(&line);
-        s.ids = Some(vec![("memory".into(), 4), ("io".into(), 3)]);
-        assert_eq!(state("memory", &s).0, State::Disabled);
-        let io = judge("io", &s, |_| None);
-        assert_eq!((io.state, io.mask), (State::Disabled, None));
-        assert!(io.notes[0].contains("`cgroup_disable=memory,blkio`"), "{:?}", io.notes);
-        // Named on the command line, but not in this kernel.
-        s.ids = Some(vec![("cpu".into(), 1)]);
-        assert_eq!(state("memory", &s).0, State::NotCompiled);
-    }
-
-    #[test]
-    fn what_may_be_disabled_is_not_called_implicit() {
-        // Linux 6.18 with cgroup_disable=memory and an unreadable command line: no row, yet counted in cgroup.stat.
-        let v = Version::new(6, 18, 0);
-        let mut s = shown(&v, &[("cpu", row(0, true))], Some(&["cpu"]));
-        s.stat = Some(vec!["cpu".into(), "memory".into()]);
-        s.ids = Some(vec![("memory".into(), 4), ("devices".into(), 5)]);
-        assert_eq!(state("memory", &s).0, State::Unknown);
-        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Inferred));
-        // A command line that was cut, or belongs to the machine around the container.
-        let line = Cmdline::parse("ro quiet");
-        s.cmdline = Some(&line);
-        assert_eq!(state("memory", &s).0, State::Unknown);
-    }
-
-    #[test]
-    fn bound_to_v1_with_and_without_a_visible_mount() {
-        let v = Version::new(6, 1, 0);
-        let mut s = shown(&v, &[("devices", row(5, true)), ("pids", row(9, true))], Some(&[]));
-        let mount = Evidence::new("/proc/self/mountinfo", "/sys/fs/cgroup/devices cgroup rw,devices");
-        s.legacy.insert("devices".into(), ("/sys/fs/cgroup/devices".into(), mount));
-        let devices = judge("devices", &s, |_| None);
-        assert_eq!((devices.state, devices.is_inhibited()), (State::BoundToV1, true));
-        assert!(devices.notes[0].contains("/sys/fs/cgroup/devices"));
-        let pids = judge("pids", &s, |_| None);
-        assert_eq!((pids.state, pids.legacy_mount.is_none()), (State::BoundToV1, true));
-        assert!(pids.notes[0].contains("no mount of that hierarchy is visible"));
-    }
-
-    #[test]
-    fn with_nothing_mounted_the_version_tells() {
-        let v = Version::new(6, 1, 0);
-        let s = shown(&v, &[("devices", row(0, true)), ("memory", row(0, true))], None);
-        assert_eq!(state("devices", &s), (State::Inhibited, Basis::Expected));
-        assert_eq!(state("memory", &s), (State::Unmounted, Basis::Inferred));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_unknown() {
-        let v = Version::new(6, 18, 0);
-        let mut s = shown(&v, &[], None);
-        s.rows = None;
-        assert_eq!(state("memory", &s).0, State::Unknown);
-        // Mounted, but the list cannot be read.
-        let mut s = shown(&v, &[("memory", row(0, true))], None);
-        s.mounted = true;
-        assert_eq!(state("memory", &s).0, State::Unknown);
-        // Since 6.12, no row does not mean: not in the kernel.
-        let s = shown(&v, &[("cpu", row(0, true))], None);
-        assert_eq!(state("memory", &s).0, State::Unknown);
-        assert_eq!(state("pids", &s).0, State::NotCompiled);
-    }
-}
+mod tests;

@@ -35,11 +35,14 @@ fn by_own_name(node: &Node, name: &str) -> Option<ModuleState> {
 /// (kernel/module/Makefile: procfs.o).
 fn loaded(node: &Node, name: &str) -> Option<ModuleState> {
     let read = node.read(PROC_MODULES);
-    if let Ok(text) = read.text() {
-        let line = index::loaded(&text, name)?;
-        return Some(ModuleState::Loaded(read.quote(line).into()));
+    match read.text() {
+        Ok(text) => {
+            let line = index::loaded(&text, name)?;
+            Some(ModuleState::Loaded(read.quote(line).into()))
+        }
+        Err(e) if e.is_missing() => None,
+        Err(_) => in_sysfs(node, name).filter(|state| matches!(state, ModuleState::Loaded(_))),
     }
-    in_sysfs(node, name).filter(|state| matches!(state, ModuleState::Loaded(_)))
 }
 
 /// /sys/module/NAME is there for a loaded module, and for a built-in one that has parameters or a version
@@ -87,8 +90,8 @@ fn on_disk(node: &Node, directory: &str, line: &str, name: &str) -> ModuleState 
         }
         // depmod writes paths below the release's directory; others begin with a slash (modules.dep(5)).
         let file = if file.starts_with('/') { file.to_owned() } else { format!("{directory}/{file}") };
-        match node.kind(&file) {
-            Ok(_) => {}
+        match node.module_file(&file) {
+            Ok(()) => {}
             Err(e) if e.is_missing() => return ModuleState::Missing(proof.and(e.evidence())),
             Err(e) => return ModuleState::Unknown(e.unknown()),
         }
@@ -209,19 +212,29 @@ fn nowhere(node: &Node, name: &str) -> ModuleState {
         return ModuleState::Missing(evidence.into());
     }
     match support(node) {
-        Support::No(evidence) => ModuleState::Unknown(
-            Unknown::new(format!(
-                "this kernel can load no modules, and nothing tells whether {name} is built in"
-            ))
-            .tried([evidence])
-            .needs("make the kernel's configuration readable, /proc/config.gz or /boot/config-RELEASE"),
-        ),
+        Support::No(evidence) => ModuleState::Unknown(no_modules(node, name, evidence)),
         _ => match node.module_place() {
             Ok(Place::At(directory)) => not_indexed(node, directory, name),
             Ok(Place::Replaced(releases, seen)) => replaced(node, releases, seen),
-            Ok(Place::Nowhere(seen)) => no_tree(node, seen),
+            Ok(Place::Nowhere(seen)) => no_tree(node, name, seen),
             Err(unknown) => ModuleState::Unknown(unknown.clone()),
         },
+    }
+}
+
+/// A kernel that can load nothing: all hangs on its configuration. An option that it does not name is one whose
+/// dependencies are off, or one that this kernel calls otherwise.
+fn no_modules(node: &Node, name: &str, seen: Evidence) -> Unknown {
+    let because = |why: String| Unknown::new(format!("this kernel can load no modules, and {why}"));
+    match (node.kernel_config(), options_of(name).next()) {
+        (Err(_), _) => because(format!("nothing tells whether {name} is built in"))
+            .tried([seen])
+            .needs("make the kernel's configuration readable, /proc/config.gz or /boot/config-RELEASE"),
+        (Ok(config), Some(option)) => because(format!("its configuration does not name {option}"))
+            .tried([seen, config.evidence(option)]),
+        (Ok(_), None) => {
+            because(format!("which option of its configuration builds {name} is not known")).tried([seen])
+        }
     }
 }
 
@@ -246,11 +259,11 @@ fn not_indexed(node: &Node, directory: &str, name: &str) -> ModuleState {
             if let Some(e) = modules.unread_alias.get() {
                 return ModuleState::Unknown(e.unknown());
             }
-            let none = |source: String| Evidence::new(source, format!("no {name}"));
+            let without = |source: String| Evidence::new(source, format!("no {name}"));
             ModuleState::Missing(
-                Proof::new(none(format!("{directory}/modules.dep")))
-                    .and(none(format!("{directory}/modules.builtin")))
-                    .and(none(PROC_MODULES.into())),
+                Proof::new(without(format!("{directory}/modules.dep")))
+                    .and(without(format!("{directory}/modules.builtin")))
+                    .and(without(PROC_MODULES.into())),
             )
         }
     }
@@ -269,14 +282,17 @@ fn replaced(node: &Node, others: &[String], seen: &Evidence) -> ModuleState {
 
 const MOUNT: &str = "mount the host's /lib/modules read-only into the container, or run on the node itself";
 
-fn no_tree(node: &Node, seen: &Evidence) -> ModuleState {
+fn no_tree(node: &Node, name: &str, seen: &Evidence) -> ModuleState {
     let reason = "there is no /lib/modules here that would tell what the running kernel can load";
     let listed = node.read(PROC_MODULES);
-    let tried = match listed.bytes() {
-        Ok(_) => listed.quote("does not list it"),
+    let listed = match listed.bytes() {
+        Ok(_) => listed.quote(format!("no {name}")),
         Err(e) => e.evidence(),
     };
-    ModuleState::Unknown(Unknown::new(reason).tried([seen.clone(), tried]).needs(MOUNT))
+    let config = node.kernel_config().as_ref().ok();
+    let configured = config.and_then(|c| Some(c.evidence(options_of(name).next()?)));
+    let tried = [seen.clone(), listed].into_iter().chain(configured);
+    ModuleState::Unknown(Unknown::new(reason).tried(tried).needs(MOUNT))
 }
 
 fn support(node: &Node) -> Support {

@@ -278,3 +278,59 @@ proptest! {
         let _ = (node.module(&name), node.module("overlay"), node.module("fs-overlay"));
     }
 }
+
+/// `memory` with the part of a configuration that matters, at the place where Debian puts it. A configuration
+/// has thousands of lines and says where it ends; one of a few is taken for a truncated one.
+pub(crate) fn configured(memory: Memory, release: &str, lines: &str) -> Memory {
+    let filler: Vec<_> = (0..2000).map(|n| format!("CONFIG_FILLER_{n}=y")).collect();
+    let head = format!(
+        "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/x86 {release} Kernel Configuration\n#"
+    );
+    let text = format!("{head}\n{lines}\n{}\n# end of Kernel hacking\n", filler.join("\n"));
+    memory.file(&format!("/boot/config-{release}"), text)
+}
+
+#[test]
+fn the_configuration_tells_what_the_tree_does_not() {
+    let container = Memory::new().file("/proc/sys/kernel/osrelease", REL).file("/proc/modules", "");
+    let container = configured(
+        container,
+        REL,
+        "CONFIG_MODULES=y\nCONFIG_OVERLAY_FS=y\nCONFIG_NF_CONNTRACK=m\n# CONFIG_IP_VS is not set\n",
+    );
+    expect(&container, "overlay", "built-in");
+    expect(&container, "fs-overlay", "built-in");
+    let ModuleState::Unknown(unknown) = expect(&container, "nf_conntrack", "unknown") else { unreachable!() };
+    assert_eq!(unknown.evidence.last().unwrap().observed, "CONFIG_NF_CONNTRACK=m");
+    expect(&container, "ip_vs", "missing");
+    expect(&container, "ip_vs_rr", "unknown");
+    let node = Node::in_memory(container);
+    assert_eq!(node.module_not_configured("ip-vs").unwrap().0, "CONFIG_IP_VS");
+    assert!(node.module_not_configured("nf_conntrack").is_none());
+    assert!(node.module_not_configured("ip_vs_rr").is_none());
+}
+
+#[test]
+fn the_indexes_outweigh_the_configuration() {
+    let memory = configured(debian(), REL, "CONFIG_MODULES=y\n# CONFIG_OVERLAY_FS is not set\n");
+    expect(&memory, "overlay", "loadable");
+}
+
+#[test]
+fn the_newest_option_that_is_named_counts() {
+    let memory = Memory::new().file("/proc/sys/kernel/osrelease", REL).file("/proc/modules", "");
+    let split = "# CONFIG_IP_NF_IPTABLES_LEGACY is not set\nCONFIG_IP_NF_IPTABLES=y\n";
+    expect(&configured(memory.clone(), REL, split), "ip_tables", "missing");
+    expect(&configured(memory, REL, "CONFIG_IP_NF_IPTABLES=y\n"), "ip_tables", "built-in");
+}
+
+#[test]
+fn a_tree_whose_kernel_has_no_modules() {
+    let tree = Memory::new().file("/proc/sys/kernel/osrelease", REL).as_root();
+    let ModuleState::Unknown(unknown) =
+        state(&configured(tree, REL, "# CONFIG_MODULES is not set\n"), "xt_comment")
+    else {
+        panic!()
+    };
+    assert!(unknown.reason.contains("can load no modules"));
+}

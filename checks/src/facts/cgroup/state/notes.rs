@@ -1,0 +1,98 @@
+//! Why, in sentences.
+
+use super::{MaskSide, State, Subsystem};
+use crate::facts::{
+    cgroup::{
+        files::Row,
+        table::{Known, reached},
+    },
+    cmdline::Cmdline,
+};
+use semver::Version;
+
+pub(super) fn came_later(known: Option<&Known>, version: Option<&Version>) -> Option<String> {
+    let (known, version) = (known?, version?);
+    let (major, minor) = known.added;
+    (!reached(version, known.added))
+        .then(|| format!("Linux {major}.{minor} brought {}; this kernel is {version}", known.name))
+}
+
+pub(super) fn disabling_word(name: &str, legacy: &str, cmdline: Option<&Cmdline>) -> Option<String> {
+    let cmdline = cmdline?;
+    [name, legacy].into_iter().find_map(|n| cmdline.word_listing("cgroup_disable", n))
+}
+
+pub(super) fn disabled_note(name: &str, cmdline: Option<&Cmdline>, legacy: &str) -> String {
+    match disabling_word(name, legacy, cmdline) {
+        Some(word) => format!("{name} is switched off at boot: `{word}` on the kernel command line"),
+        None => format!("{name} is switched off: /proc/cgroups says enabled 0"),
+    }
+}
+
+pub(super) fn listed_note(subsystem: &Subsystem, is_root: Option<bool>) -> String {
+    let name = &subsystem.name;
+    match is_root {
+        Some(false) => {
+            format!("{name} is in cgroup.controllers of the cgroup visible here: its parent passed it on")
+        }
+        _ => format!("{name} is in cgroup.controllers of the cgroup2 root"),
+    }
+}
+
+pub(super) fn bound_notes(subsystem: &Subsystem, row: Option<Row>) -> Vec<String> {
+    let name = &subsystem.name;
+    let number = row.map_or(String::new(), |r| format!(" {}", r.hierarchy));
+    let mut notes = vec![match &subsystem.legacy_mount {
+        Some(point) => format!(
+            "{name} is attached to the cgroup v1 hierarchy{number}, mounted on {point}, which takes it away from \
+             cgroup v2"
+        ),
+        None => format!(
+            "{name} is attached to the cgroup v1 hierarchy{number}, which takes it away from cgroup v2; no mount of \
+             that hierarchy is visible here: it is mounted elsewhere, or lives on because it has child cgroups"
+        ),
+    }];
+    match subsystem.mask {
+        Some((MaskSide::Inhibited, _)) => {
+            notes.push(format!("without v1, {name} would be inhibited on cgroup v2 and still not be listed"));
+        }
+        Some((MaskSide::Implicit, _)) => {
+            notes.push(format!(
+                "without v1, {name} would be implicit on cgroup v2: always on, and still not listed"
+            ));
+        }
+        _ => {}
+    }
+    notes
+}
+
+pub(super) fn unlisted_note(subsystem: &Subsystem, version: Option<&Version>) -> String {
+    let name = &subsystem.name;
+    let instead = subsystem.known.and_then(|k| k.replacement);
+    match subsystem.state {
+        State::Implicit => format!(
+            "{name} is implicit on cgroup v2: it is always on and has no files, so the kernel leaves it out of \
+             cgroup.controllers"
+        ),
+        State::Inhibited => {
+            let later =
+                subsystem.known.and_then(|k| k.listed_since).zip(version).filter(|(s, v)| !reached(v, *s));
+            let tail = match (later, instead) {
+                (Some(((major, minor), version)), _) => {
+                    format!("; it got them with Linux {major}.{minor}, and this kernel is {version}")
+                }
+                (None, Some(instead)) => format!("; there its work is done by {instead}"),
+                (None, None) => String::new(),
+            };
+            format!(
+                "{name} is inhibited on cgroup v2: it has no v2 interface files, so the kernel leaves it out of \
+                 cgroup.controllers{tail}"
+            )
+        }
+        State::Unmounted => format!("{name} is free for cgroup v2, but no cgroup2 file system is mounted"),
+        _ => format!(
+            "{name} is not delegated: the cgroup2 root visible here is not the real root, and its parent does not \
+             pass {name} on in cgroup.subtree_control"
+        ),
+    }
+}
