@@ -15,7 +15,7 @@ inside() {
     install -m 755 "$file" "$root/preflight"
 
     out=$(chroot "$root" /preflight --version)
-    [[ $out == "preflight $version" ]] || fail "--version says '$out', not 'preflight $version'"
+    [[ $out == "preflight $version "* ]] || fail "--version says '$out', not 'preflight $version …'"
     out=$(chroot "$root" /preflight list)
     [[ -n $out ]] || fail "list prints nothing"
     for arguments in "" "-o json"; do

@@ -212,9 +212,12 @@ fn remarks(layout: &Layout, node: &Node) -> Vec<String> {
 }
 
 fn v2_remedy() -> Remedy {
-    Remedy::new("Boot into cgroup v2: give the kernel `systemd.unified_cgroup_hierarchy=1`, and `cgroup_no_v1=all` where something still mounts v1.")
-        .persistent("/etc/default/grub: GRUB_CMDLINE_LINUX=\"… systemd.unified_cgroup_hierarchy=1\", then update-grub (or grub2-mkconfig)")
-        .reboot()
+    Remedy::new(
+        "Boot into cgroup v2: give the kernel `systemd.unified_cgroup_hierarchy=1`, and `cgroup_no_v1=all` where \
+         something still mounts v1.",
+    )
+    .persistent("/etc/default/grub: GRUB_CMDLINE_LINUX; then update-grub or grub2-mkconfig")
+    .reboot()
 }
 
 fn mount_remedy() -> Remedy {

@@ -5,18 +5,20 @@ use crate::{
     finding::{Remedy, Risk},
 };
 
+/// Where the kernel command line of most distributions is kept.
+const GRUB: &str = "/etc/default/grub: GRUB_CMDLINE_LINUX; then update-grub or grub2-mkconfig";
+
 /// The remedy for a controller that can't be used, where there is one.
 pub(super) fn of(s: &Subsystem, survey: &Survey, reason: &str) -> Option<Remedy> {
     let name = &s.name;
     Some(match s.state {
-        State::Disabled => Remedy::new(format!(
-            "Remove {name} from `cgroup_disable=` on the kernel command line and reboot."
-        ))
-        .persistent(
-            "/etc/default/grub: GRUB_CMDLINE_LINUX, then update-grub (or grub2-mkconfig); on a Raspberry Pi add \
-             `cgroup_enable=memory` to cmdline.txt, because its firmware adds `cgroup_disable=memory`",
-        )
-        .reboot(),
+        State::Disabled => {
+            let summary = format!("Remove {name} from `cgroup_disable=` on the kernel command line and reboot.");
+            let remedy = Remedy::new(summary).persistent(GRUB).reboot();
+            // The firmware adds cgroup_disable=memory there, and the downstream kernel honours this
+            // (raspberrypi/linux#1198, #5933).
+            if name == "memory" { remedy.persistent("Raspberry Pi: cgroup_enable=memory in cmdline.txt") } else { remedy }
+        }
         State::NotCompiled => {
             let option = s.known.map_or_else(|| "its option".to_owned(), |k| format!("{}=y", k.config));
             Remedy::new(format!("Boot a kernel that was built with {option}.")).reboot()
@@ -31,7 +33,7 @@ pub(super) fn of(s: &Subsystem, survey: &Survey, reason: &str) -> Option<Remedy>
             let remedy = Remedy::new(format!(
                 "Boot with `cgroup_no_v1=all`, so that no cgroup v1 hierarchy can hold {name}."
             ))
-            .persistent("/etc/default/grub: GRUB_CMDLINE_LINUX=\"… cgroup_no_v1=all\", then update-grub (or grub2-mkconfig)")
+            .persistent(GRUB)
             .reboot();
             match &s.legacy_mount {
                 Some(point) => remedy.command(format!("umount {point}")),

@@ -1,0 +1,97 @@
+//! What the documents promise is so: the README's example, its policy and its options; the list of dependencies.
+#![allow(clippy::disallowed_methods)] // tests read the repository's files and start the program as users do
+
+mod common;
+
+use common::{
+    nodes,
+    process::{PROGRAM, preflight, preflight_with},
+};
+use std::{fs, os::unix::fs::symlink, process::Command};
+
+const README: &str = include_str!("../README.md");
+
+/// The first block of that language after `marker` in the README.
+fn block<'a>(marker: &str, language: &str) -> &'a str {
+    let fence = format!("```{language}\n");
+    let after = README.split_once(marker).expect(marker).1;
+    let block = after.split_once(&fence).expect("a block").1;
+    block.split_once("```").expect("an end").0
+}
+
+/// The last line without the time that the run took.
+fn timeless(text: &str) -> String {
+    let (before, _) = text.trim_end().rsplit_once(" in ").unwrap_or((text, ""));
+    before.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_example_of_the_readme_is_what_the_program_prints() {
+    let example = block("## What it prints", "text");
+    let (command, wanted) = example.split_once('\n').expect("a command and its output");
+    assert_eq!(command, "$ preflight --root node --only 'cgroup-*,kernel-version'");
+    let here = tempfile::tempdir().unwrap();
+    let root = &nodes::named("debian-6.1.0-56-amd64/v2-disable-memory").root;
+    symlink(root, here.path().join("node")).unwrap();
+    let mut program = Command::new(PROGRAM);
+    program.args(["--root", "node", "--only", "cgroup-*,kernel-version"]).current_dir(here.path());
+    let output = program.output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(timeless(&printed), timeless(wanted), "the README shows something else than:\n{printed}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_policy_of_the_readme_is_right() {
+    let ran = preflight_with(block("## A policy", "yaml"), &["policy", "lint", "-"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn every_option_of_the_readme_exists_and_the_other_way_round() {
+    let help = preflight(&["--help"]).stdout;
+    let options = |text: &str| {
+        let word = |w: &str| {
+            w.split(|c: char| !c.is_ascii_lowercase() && c != '-').next().unwrap_or_default().to_owned()
+        };
+        let mut found: Vec<String> = text.match_indices("--").map(|(i, _)| word(&text[i..])).collect();
+        found.retain(|o| o.len() > 3);
+        found.sort();
+        found.dedup();
+        found
+    };
+    let in_help: Vec<String> = options(&help);
+    let use_section = README.split_once("## Use").unwrap().1.split_once("## A policy").unwrap().0;
+    for option in options(use_section) {
+        assert!(in_help.contains(&option), "the README speaks of {option}");
+    }
+    let rows: String = use_section.lines().filter(|l| l.starts_with("| `-")).collect();
+    for option in
+        in_help.iter().filter(|o| !["--help", "--version", "--quiet", "--verbose"].contains(&o.as_str()))
+    {
+        assert!(rows.contains(option.as_str()), "the README's table lacks {option}");
+    }
+}
+
+#[test]
+fn every_direct_dependency_is_accounted_for() {
+    let documented = include_str!("../docs/dependencies.md");
+    for manifest in ["Cargo.toml", "checks/Cargo.toml"] {
+        let text = fs::read_to_string(format!("{}/{manifest}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let mut section = "";
+        for line in text.lines() {
+            if line.starts_with('[') {
+                section = line;
+            } else if section.ends_with("dependencies]") && section != "[workspace.dependencies]" {
+                let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+                let named =
+                    |l: &str| l.starts_with('|') && l.split('|').nth(1).unwrap_or_default().contains(name);
+                let own = name.is_empty() || name.starts_with('#') || name.starts_with("preflight");
+                assert!(
+                    own || documented.lines().any(named),
+                    "{manifest}: docs/dependencies.md lacks {name}"
+                );
+            }
+        }
+    }
+}
