@@ -52,14 +52,18 @@ fn v2(controllers: &str) -> Tree {
 
 /// A v1 node with these hierarchies below /sys/fs/cgroup, numbered from 1.
 fn v1(controllers: &[&str]) -> Tree {
-    let mut mounts = "tmpfs /sys/fs/cgroup tmpfs ro,nosuid,nodev,noexec,mode=755 0 0\n".to_owned();
-    let mut cgroups = HEADER.to_owned();
-    for (i, name) in controllers.iter().enumerate() {
-        mounts +=
-            &format!("cgroup /sys/fs/cgroup/{name} cgroup rw,nosuid,nodev,noexec,relatime,{name} 0 0\n");
-        cgroups += &format!("{name}\t{}\t1\t1\n", i + 1);
-    }
-    node(&mounts).file("/proc/cgroups", cgroups)
+    let mount = |name: &&str| {
+        format!("cgroup /sys/fs/cgroup/{name} cgroup rw,nosuid,nodev,noexec,relatime,{name} 0 0\n")
+    };
+    let mounts: Vec<String> = controllers.iter().map(mount).collect();
+    node(&format!("tmpfs /sys/fs/cgroup tmpfs ro,nosuid,nodev,noexec,mode=755 0 0\n{}", mounts.concat()))
+        .file("/proc/cgroups", v1_rows(controllers))
+}
+
+/// /proc/cgroups of hierarchies that are numbered from 1.
+fn v1_rows(controllers: &[&str]) -> String {
+    let rows = controllers.iter().enumerate().map(|(i, name)| format!("{name}\t{}\t1\t1\n", i + 1));
+    HEADER.to_owned() + &rows.collect::<Vec<_>>().concat()
 }
 
 /// Adds a kernel configuration that is whole.
@@ -70,13 +74,12 @@ fn configured(tree: Tree, config: &str) -> Tree {
 /// Adds loadable modules.
 fn with_modules(tree: Tree, names: &[&str]) -> Tree {
     let base = format!("/lib/modules/{RELEASE}");
-    let mut dep = String::new();
     let mut tree = tree.file(&format!("{base}/modules.builtin"), "kernel/fs/ext4/ext4.ko\n");
     for name in names {
-        dep += &format!("kernel/{name}.ko:\n");
         tree = tree.file(&format!("{base}/kernel/{name}.ko"), "\x7fELF");
     }
-    tree.file(&format!("{base}/modules.dep"), dep)
+    let dep: Vec<String> = names.iter().map(|name| format!("kernel/{name}.ko:\n")).collect();
+    tree.file(&format!("{base}/modules.dep"), dep.concat())
         .file("/proc/modules", "")
         .file("/proc/sys/kernel/modules_disabled", "0\n")
 }
@@ -97,7 +100,8 @@ fn mount_tables() {
     let mut asked = 0;
     for row in rows("sysval-cgroups", "mount_point") {
         let lines = row["mounts"].as_array().expect("lines").iter().filter_map(Value::as_str);
-        let tree = node(&lines.map(|l| format!("{l}\n")).collect::<String>()).file("/proc/cgroups", HEADER);
+        let tree = node(&lines.map(|l| l.to_owned() + "\n").collect::<Vec<_>>().concat())
+            .file("/proc/cgroups", HEADER);
         let id = text(&row, "id");
         asked += 1;
         if id == "empty" {
@@ -365,10 +369,8 @@ fn cgroups_on_which_the_peer_is_wrong() {
 /// A Raspberry Pi: the firmware switches memory off, so that there is no directory for it.
 fn memory_disabled() {
     let names = ["cpu", "cpuacct", "cpuset", "devices", "freezer", "pids", "blkio"];
-    let mut cgroups = HEADER.to_owned();
-    names.iter().enumerate().for_each(|(i, n)| cgroups += &format!("{n}\t{}\t1\t1\n", i + 1));
     let tree = v1(&names)
-        .file("/proc/cgroups", cgroups + "memory\t0\t1\t0\n")
+        .file("/proc/cgroups", v1_rows(&names) + "memory\t0\t1\t0\n")
         .file("/proc/cmdline", "coherent_pool=1M cgroup_disable=memory root=/dev/mmcblk0p2\n");
     let report = tree.judge(&policy(&[LAYOUT, CONTROLLERS]));
     assert_eq!(report.0["node"]["cgroup"], "v1");

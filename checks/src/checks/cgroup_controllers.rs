@@ -68,6 +68,17 @@ impl Default for CgroupControllersParams {
     }
 }
 
+impl CgroupControllersParams {
+    /// The optional ones: of the default list only what is not required, so that a policy that requires hugetlb
+    /// need not say that it is no longer optional.
+    fn optional(&self) -> impl Iterator<Item = &String> {
+        let canonical = |name: &String| table::find(name).map_or(name.clone(), |k| k.name.to_owned());
+        let is_default = self.optional == Self::default().optional;
+        let required = move |name: &String| self.required.iter().any(|r| canonical(r) == canonical(name));
+        self.optional.iter().filter(move |name| !(is_default && required(name)))
+    }
+}
+
 /// The check `cgroup-controllers`.
 pub struct CgroupControllers;
 
@@ -83,7 +94,7 @@ impl Check for CgroupControllers {
 
     fn validate(params: &CgroupControllersParams) -> Result<(), String> {
         let mut seen: Vec<&str> = Vec::new();
-        for name in params.required.iter().chain(&params.optional) {
+        for name in params.required.iter().chain(params.optional()) {
             let known = table::SUBSYSTEMS.iter().flat_map(|k| [k.name, k.legacy]);
             let canonical = table::find(name).map(|k| k.name);
             if canonical.is_none()
@@ -110,7 +121,7 @@ impl Check for CgroupControllers {
     fn run(params: &CgroupControllersParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         let wanted = || {
             let required = params.required.iter().map(|n| (n, Severity::Fail));
-            required.chain(params.optional.iter().map(|n| (n, Severity::Warn)))
+            required.chain(params.optional().map(|n| (n, Severity::Warn)))
         };
         let mut survey = node.cgroup_survey(false)?;
         // The kernel's type information costs some milliseconds: it is asked only where the files leave doubt.

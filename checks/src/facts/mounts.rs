@@ -235,6 +235,12 @@ impl Node {
             ] {
                 let read = self.read(&self.proc_self(name));
                 match read.text() {
+                    // The kernel ends every line of it: what is cut off may be the mounts that matter. /proc/mounts
+                    // is what is left, whole or not.
+                    Ok(text) if name == "mountinfo" && !text.is_empty() && !text.ends_with('\n') => {
+                        let cut = Unknown::new(format!("{} ends in the middle of a line", read.path()));
+                        unknown.get_or_insert(cut.tried([read.evidence()]));
+                    }
                     Ok(text) => {
                         let mounts = parse(read.path(), &text);
                         if mounts.all.is_empty() {
@@ -261,6 +267,18 @@ mod tests {
 
     fn seen(mounts: &Mounts) -> Vec<&str> {
         mounts.visible().map(|m| m.point.as_str()).collect()
+    }
+
+    #[test]
+    fn a_table_that_was_cut_is_not_taken_for_the_whole() {
+        let cut =
+            "1 0 0:2 / / rw - ext4 /dev/vda rw\n2 1 0:3 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw";
+        let memory = crate::node::Memory::new().file("/proc/self/mountinfo", cut);
+        let unknown = Node::in_memory(memory.clone()).mounts().as_ref().unwrap_err().clone();
+        assert!(unknown.reason.contains("in the middle of a line"), "{unknown:?}");
+        let node =
+            Node::in_memory(memory.file("/proc/self/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n"));
+        assert!(node.mounts().as_ref().unwrap().at("/sys/fs/cgroup").is_some());
     }
 
     #[test]

@@ -203,6 +203,9 @@ fn parameters_that_make_no_sense_are_refused() {
             optional: own(optional),
         })
     };
+    // The default of `optional` gives way; a list that the policy wrote does not.
+    assert_eq!(validate(&["hugetlb", "blkio"], &["hugetlb", "io"]), Ok(()));
+    assert!(validate(&["hugetlb", "io"], &["hugetlb"]).unwrap_err().contains("named twice"));
     assert!(validate(&["memroy"], &[]).unwrap_err().contains("`memory`"));
     assert!(validate(&["io"], &["blkio"]).unwrap_err().contains("twice"));
     assert!(validate(&[], &[]).is_err());

@@ -365,6 +365,8 @@ fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Opti
     }
     let expected = expected_side(subsystem.known, shown);
     let implicit = expected == Some(MaskSide::Implicit);
+    // What became implicit with some version: only the kernel's version tells which side it is on.
+    let unclear = expected.is_none() && subsystem.known.is_some_and(|k| k.implicit_since.is_some());
     if on_v2 && subsystem.is_listed() && shown.is_root == Some(true) {
         return Some((MaskSide::Neither, Basis::Inferred));
     }
@@ -376,14 +378,14 @@ fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Opti
         let side = match (stat.contains(&subsystem.name), at_root || implicit) {
             (false, _) => MaskSide::Inhibited,
             (true, true) if maybe_off => return None,
+            (true, false) if unclear => return None,
             (true, true) => MaskSide::Implicit,
             (true, false) => MaskSide::Neither,
         };
         return Some((side, Basis::Inferred));
     }
     if on_v2 && shown.is_root == Some(true) && shown.listed.is_some() {
-        // Implicit or inhibited: where the table knows both, only the kernel's version tells which.
-        if expected.is_none() && subsystem.known.is_some_and(|k| k.implicit_since.is_some()) {
+        if unclear {
             return None;
         }
         // The real root lists everything that is attached and in neither mask.

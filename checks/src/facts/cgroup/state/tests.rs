@@ -57,6 +57,8 @@ fn cgroup_stat_decides_before_the_table() {
     assert_eq!(state("net_cls", &s), (State::NotDelegated, Basis::Inferred));
     assert_eq!(state("perf_event", &s), (State::Implicit, Basis::Inferred));
     assert_eq!(state("memory", &s), (State::NotDelegated, Basis::Inferred));
+    let s = Shown { version: None, ..s };
+    assert_eq!(state("perf_event", &s).0, State::Unknown);
 }
 
 #[test]
