@@ -275,6 +275,7 @@ fn taking_evidence_away_makes_nothing_better() {
         "debian-6.18.15+deb13-cloud-amd64/v2-disable-memory",
         "debian-6.1.0-56-amd64/v2-container",
         "debian-6.12.107+deb13-amd64/v2-container",
+        "debian-6.12.107+deb13-amd64/hybrid-v1-detached",
         "debian-5.10.0-46-amd64/hybrid-v1-detached",
         "hybrid-6.18-sandbox/hybrid",
     ];

@@ -456,6 +456,14 @@ fn not_delegated() {
         .file("/sys/fs/cgroup/cgroup.freeze", "0\n");
     let report = tree.judge(&policy(&[LAYOUT, CONTROLLERS]));
     assert_eq!(report.brief("cgroup-controllers/pids"), "fail not-delegated", "{report}");
+    // The root has it, and withholds it from the cgroup that the kubelet uses.
+    let tree = v2("cpuset cpu memory pids")
+        .file("/sys/fs/cgroup/cgroup.subtree_control", "memory\n")
+        .file("/sys/fs/cgroup/kubepods.slice/cgroup.controllers", "memory\n")
+        .file("/sys/fs/cgroup/kubepods.slice/cgroup.subtree_control", "\n");
+    let report = tree.judge(&policy(&[LAYOUT, CONTROLLERS]));
+    assert_eq!(report.brief("cgroup-controllers/pids"), "warn not-delegated", "{report}");
+    assert_eq!(report.brief("cgroup-controllers/memory"), "pass listed", "{report}");
 }
 
 /// What is not shown is not assumed.

@@ -1,13 +1,14 @@
 //! `cgroup-controllers`: every cgroup controller that the kubelet and the runtime need can be used, and if not, why.
 
 mod functions;
+mod pods;
 mod remedies;
 
 use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
     facts::{
-        cgroup::{Basis, LayoutKind, State, Subsystem, Survey, table},
+        cgroup::{Basis, CGROUP_ROOT, LayoutKind, State, Subsystem, Survey, table},
         kernel_config::Setting,
     },
     finding::{Finding, Findings, Severity},
@@ -25,7 +26,8 @@ use serde::Deserialize;
 /// mounts, `cgroup_disable=` on the kernel command line, the kernel configuration, and where all that leaves doubt
 /// the kernel's type information (`/sys/kernel/btf/vmlinux`).
 ///
-/// On a v2 node a controller can be used if it is listed in cgroup.controllers or implicit. `devices`, `freezer` and
+/// On a v2 node a controller can be used if it is listed in cgroup.controllers or implicit; where the cgroup of the
+/// pods (`kubepods.slice` or `kubepods`) exists already, it has to reach that one, too. `devices`, `freezer` and
 /// `cpuacct` are never listed there, and never missing: what replaces them is looked at instead. For `freezer` that is
 /// a `cgroup.freeze` in a cgroup below the root, for `cpuacct` `cpu.stat`, for `devices` the kernel's option
 /// CONFIG_CGROUP_BPF (by configuration only: the kernel itself is not asked). On a v1 or hybrid node a controller can
@@ -150,6 +152,11 @@ struct Question<'a> {
 
 impl Question<'_> {
     fn answer(&self) -> Finding {
+        if let Some(point) = self.elsewhere() {
+            let message =
+                format!("{} can't be used: cgroup2 is mounted on {point}, not on {CGROUP_ROOT}", self.name);
+            return Finding::problem(self.severity, self.name, "elsewhere", message).follows("cgroup-mount");
+        }
         let v2 = self.survey.layout == LayoutKind::V2;
         if v2 && let Some(finding) = functions::answer(self) {
             return finding;
@@ -165,11 +172,17 @@ impl Question<'_> {
         }
     }
 
+    /// Where the only cgroup2 is, if that is where neither the kubelet nor a runtime looks.
+    fn elsewhere(&self) -> Option<&str> {
+        let v2 = self.survey.layout == LayoutKind::V2;
+        self.survey.unified.as_ref().map(|u| u.point.as_str()).filter(|p| v2 && *p != CGROUP_ROOT)
+    }
+
     fn on_v2(&self, s: &Subsystem) -> Finding {
         match s.state {
-            State::Listed => {
+            State::Listed => pods::withheld(self, &s.name).unwrap_or_else(|| {
                 self.usable(s, "listed", format!("{} is listed in cgroup.controllers", self.name))
-            }
+            }),
             State::Implicit if s.basis > Basis::Expected || is_built_in(s) => {
                 self.usable(s, "implicit", format!("{} is always on", self.name))
             }

@@ -111,7 +111,8 @@ fn judge(params: &CgroupHierarchyParams, layout: &Layout) -> Finding {
         return Finding::problem(Severity::Fail, SUBJECT, "elsewhere", message)
             .note(format!("the kubelet and the container runtimes look on {CGROUP_ROOT} and nowhere else"))
             .evidence(evidence())
-            .remedy(mount_remedy());
+            .remedy(mount_remedy())
+            .causes("cgroup-mount");
     }
     let pass = |reason: &'static str, message: String| {
         let mut seen = evidence();

@@ -1,7 +1,10 @@
 //! One test per way in which a controller can or can't be used.
 
 use super::*;
-use crate::{finding::Outcome, node::Memory};
+use crate::{
+    finding::Outcome,
+    node::{Memory, ReadErrorKind},
+};
 
 const V2_MOUNT: &str = "cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0";
 
@@ -50,6 +53,38 @@ fn listed_by_either_name() {
     assert_eq!(short(&ask("memory", node())), ("pass", "listed"));
     let io = ask("blkio", node());
     assert_eq!((short(&io), io.subject()), (("pass", "listed"), "blkio"));
+}
+
+#[test]
+fn withheld_from_the_cgroup_of_the_pods() {
+    let node = |parent: &str, reaches: &str| {
+        v2("6.12.0", "pids:0:1:1", "memory pids misc")
+            .file("/sys/fs/cgroup/cgroup.subtree_control", "memory")
+            .file(&format!("/sys/fs/cgroup/{parent}/cgroup.controllers"), reaches)
+    };
+    for parent in ["kubepods.slice", "kubepods"] {
+        let finding = ask("pids", node(parent, "memory\n"));
+        assert_eq!((short(&finding), finding.severity()), (("problem", "not-delegated"), Severity::Warn));
+        assert!(finding.message().contains(parent));
+    }
+    assert_eq!(short(&ask("pids", node("kubepods", "memory pids\n"))), ("pass", "listed"));
+    assert_eq!(short(&ask("misc", node("kubepods", "memory\n"))), ("pass", "listed"));
+    let hidden =
+        node("x", "").error("/sys/fs/cgroup/kubepods/cgroup.controllers", ReadErrorKind::Denied("EACCES"));
+    assert_eq!(short(&ask("pids", hidden)), ("undetermined", "unknown"));
+}
+
+#[test]
+fn on_a_cgroup2_where_nobody_looks_nothing_can_be_used() {
+    let node = Memory::new()
+        .file("/proc/sys/kernel/osrelease", "6.12.0")
+        .file("/proc/self/mounts", "cgroup2 /mnt/cg cgroup2 rw 0 0")
+        .file("/mnt/cg/cgroup.controllers", "memory");
+    let finding = ask("memory", node);
+    assert_eq!(
+        (short(&finding), finding.cause().unwrap().name.as_str()),
+        (("problem", "elsewhere"), "cgroup-mount")
+    );
 }
 
 #[test]
@@ -122,7 +157,7 @@ fn nothing_mounted_follows_from_that() {
 #[test]
 fn the_state_cannot_be_told() {
     let node = v2("6.1.0", "memory:0:1:1", "")
-        .error("/sys/fs/cgroup/cgroup.controllers", crate::node::ReadErrorKind::Denied("EACCES"));
+        .error("/sys/fs/cgroup/cgroup.controllers", ReadErrorKind::Denied("EACCES"));
     let finding = ask("memory", node);
     assert_eq!(short(&finding), ("undetermined", "unknown"));
     assert!(finding.all_evidence().iter().any(|e| e.observed.contains("EACCES")));
