@@ -130,7 +130,7 @@ impl Node {
 
     /// Whether the cgroup mounted on `point` is the real root. Every other cgroup has cgroup.type (Linux 4.14) and
     /// cgroup.events, the root neither; in a cgroup namespace nothing else tells them apart.
-    fn is_real_root(&self, point: &str, mounted_root: &str) -> (Option<bool>, Evidence) {
+    pub(crate) fn is_real_root(&self, point: &str, mounted_root: &str) -> (Option<bool>, Evidence) {
         if mounted_root != "/" {
             let seen = format!("{mounted_root} of the hierarchy is mounted here, not its root");
             return (Some(false), Evidence::new(point, seen));

@@ -64,7 +64,13 @@ fn container(node: &Node) -> Option<(Kind, Evidence)> {
         };
         return in_container(evidence);
     }
-    None
+    // A cgroup2 mount shows another cgroup than the real root only from inside a cgroup namespace
+    // (cgroup_namespaces(7)), which is what container managers make.
+    let unified = node.cgroup_layout().as_ref().ok()?.unified.as_ref()?;
+    match node.is_real_root(&unified.point, &unified.root) {
+        (Some(false), evidence) => in_container(evidence),
+        _ => None,
+    }
 }
 
 /// Whether the root directory is that of process 1. In a container that only shares the host's PID namespace it

@@ -49,6 +49,15 @@ fn containers() {
 }
 
 #[test]
+fn a_cgroup_namespace_is_a_container() {
+    let mount = "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n";
+    let outside = dmi("QEMU", "Standard PC (Q35 + ICH9, 2009)").file("/proc/self/mounts", mount);
+    assert_eq!(kind(&outside), Kind::Vm);
+    let inside = outside.file("/sys/fs/cgroup/cgroup.type", "domain\n");
+    assert_eq!(kind(&inside), Kind::Container);
+}
+
+#[test]
 fn a_secret_of_the_environment_is_not_evidence() {
     let memory = linux().file("/proc/1/environ", "TOKEN=secret\0container=podman\0");
     let node = Node::in_memory(memory);
