@@ -1,7 +1,7 @@
 //! The runner: asks every rule of a policy, bounded in time, and makes verdicts of the answers.
 //!
-//! The order of things: [`worker`] asks, [`select`] keeps what was asked for, [`verdict`] maps answers to
-//! verdicts (severities, `onUnknown`, kubeadm's names, waivers), [`cause`] leaves one failure for one cause.
+//! The order of things: `worker` asks, `select` keeps what was asked for, `verdict` maps answers to
+//! verdicts (severities, `onUnknown`, kubeadm's names, waivers), `cause` leaves one failure for one cause.
 
 mod cause;
 pub mod kubeadm;
