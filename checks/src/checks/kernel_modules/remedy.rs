@@ -14,6 +14,18 @@ pub(in crate::checks) fn load(name: &str) -> Remedy {
         .persistent(format!("echo {name} > /etc/modules-load.d/{name}.conf"))
 }
 
+/// How to get a module loaded that `by` blacklists: a line in modules-load.d does not do it there, because systemd
+/// applies the blacklist, too (src/shared/module-util.c).
+pub(in crate::checks) fn allow(name: &str, by: &Evidence) -> Remedy {
+    let remedy = match by.source.as_str() {
+        "/proc/cmdline" => {
+            Remedy::new("Take the module out of modprobe.blacklist= on the kernel's command line").reboot()
+        }
+        file => Remedy::new(format!("Take the line out of {file}, if nothing else relies on it")),
+    };
+    remedy.command(format!("modprobe {name}"))
+}
+
 /// How to take back what `by` forbids.
 pub(in crate::checks) fn unblock(name: &str, by: Option<&Evidence>) -> Remedy {
     match by.map_or("", |e| e.source.as_str()) {
