@@ -303,10 +303,17 @@ impl Judge<'_> {
 
     /// The outermost option on which `name` depends and which is off.
     fn off_ancestor(&self, name: &str) -> Option<&'static str> {
-        std::iter::successors(info(name)?.parent, |parent| info(parent)?.parent)
+        let is_off = |option: &&'static str| self.config.get(option).is_off();
+        let known = info(name)?;
+        std::iter::successors(known.parent, |parent| info(parent)?.parent)
             .take(10)
-            .filter(|parent| self.config.get(parent).is_off())
+            .filter(is_off)
             .last()
+            .or_else(|| {
+                // A kernel from before the option would not have it either way.
+                let too_old = known.since.is_some_and(|since| self.is_before(since));
+                known.also.filter(is_off).filter(|_| !too_old)
+            })
     }
 
     fn why_absent(&self, info: Option<&OptionInfo>) -> String {
