@@ -4,7 +4,7 @@ use super::kernel_modules::remedy::{self, Absence};
 use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
-    facts::{filesystems::Filesystems as Known, modules::ModuleState},
+    facts::{environment, filesystems::Filesystems as Known, modules::ModuleState},
     finding::{Finding, Findings, Remedy, Severity},
     node::{Node, ReadError},
 };
@@ -215,10 +215,12 @@ fn loadable(name: &str, path: &str, proof: Proof, node: &Node) -> Finding {
         }
         Ok(Err((why, evidence))) => {
             let message = format!("the file system {name} is not loaded, and not on demand either: {why}");
+            let blacklist = node.module_blacklisted(name);
+            let remedy = blacklist.map_or_else(|| remedy::load(name), |by| remedy::allow(name, &by));
             // containerd's unit loads overlay by its name before it starts; not every runtime does.
             Finding::problem(Severity::Warn, name, "not-on-demand", message)
                 .evidence(proof.and(evidence).into_evidence())
-                .remedy(remedy::load(name))
+                .remedy(remedy)
         }
         Err(unknown) => undetermined(name, Severity::Warn, &unknown),
     }
@@ -237,6 +239,13 @@ fn on_demand(name: &str, node: &Node) -> Result<Result<Evidence, (String, Eviden
     }
     match node.kind(&program) {
         Ok(_) => Ok(Ok(read.quote(program))),
+        // The kernel starts it in the root directory of the machine, not in that of a container.
+        Err(e) if e.is_missing() && node.environment().kind == environment::Kind::Container => {
+            let reason = format!("{program} is looked for on the machine, not in this container");
+            Err(Unknown::new(reason)
+                .tried([e.evidence()])
+                .needs("run on the machine itself, or with its root mounted"))
+        }
         Err(e) if e.is_missing() => {
             Ok(Err((format!("kernel.modprobe names {program}, which does not exist"), e.evidence())))
         }

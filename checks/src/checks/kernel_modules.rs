@@ -147,8 +147,11 @@ fn pass(rule: &ModuleRule, name: &str, state: &ModuleState, node: &Node) -> Opti
     Some(finding)
 }
 
-const BLACKLISTED: &str = "modprobe.d blacklists it: it is loaded when it is asked for by name, as \
-                           /etc/modules-load.d/ does, but not on demand through an alias";
+/// modprobe passes over a blacklisted module only when it comes by an alias (modprobe(8), --use-blacklist);
+/// systemd-modules-load asks for the blacklist to be applied to names as well (systemd, src/shared/module-util.c,
+/// `KMOD_PROBE_APPLY_BLACKLIST`).
+const BLACKLISTED: &str = "it is blacklisted: `modprobe` loads it by its name all the same, but the kernel does not on \
+                           demand, nor systemd at boot from /etc/modules-load.d/";
 
 fn problem(rule: &ModuleRule, severity: Severity, state: Option<ModuleState>, node: &Node) -> Finding {
     let name = fold(&rule.name);

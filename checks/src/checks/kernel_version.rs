@@ -28,8 +28,8 @@ use serde::Deserialize;
 ///
 /// ## Sources
 /// Kubernetes documentation, "Linux kernel version requirements" and "cgroup v2"; cgroups(7) for what version 2
-/// gained with each kernel. Vendor kernels by the marks in their release: `.elN` (RHEL and its rebuilds),
-/// `-microsoft-` (WSL), `.amznN` (Amazon Linux), `uek` (Oracle), `-default` (SUSE).
+/// gained with each kernel. Vendor kernels by the marks in their release: `.elN` (RHEL and its rebuilds; not
+/// ELRepo's, which are mainline), `-microsoft-` (WSL), `.amznN` (Amazon Linux), `uek` (Oracle), `-default` (SUSE).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct KernelVersionParams {
@@ -99,15 +99,20 @@ fn judge(params: &KernelVersionParams, release: &Release) -> Finding {
     }
 }
 
-/// Whose kernel it is, where that vendor is known to backport features.
+/// Whose kernel it is, where that vendor is known to backport features. Oracle's kernels bear both marks
+/// (`5.15.0-300.163.18.el9uek.x86_64`); those of ELRepo (`5.4.278-1.el7.elrepo.x86_64`) are built for RHEL from the
+/// mainline kernel and get nothing from later ones.
 fn vendor(release: &str) -> Option<&'static str> {
     let marks: [(&str, &str); 5] = [
+        ("uek.", "Oracle (UEK)"),
         (".el", "Red Hat Enterprise Linux or a rebuild of it"),
         (".amzn", "Amazon Linux"),
-        ("uek", "Oracle (UEK)"),
         ("-microsoft-", "Microsoft (WSL)"),
         ("-default", "SUSE"),
     ];
+    if release.contains(".elrepo.") {
+        return None;
+    }
     let digit_follows = |at: usize, mark: &str| {
         !matches!(mark, ".el" | ".amzn")
             || release[at + mark.len()..].starts_with(|c: char| c.is_ascii_digit())
@@ -151,6 +156,28 @@ mod tests {
         let el8 = run("4.18.0-553.el8_10.x86_64", Some(">=5.4"), None);
         assert_eq!((el8.outcome(), el8.severity()), (&Outcome::Problem, Severity::Warn));
         assert!(el8.all_notes().iter().any(|n| n.contains("Red Hat")));
+    }
+
+    #[test]
+    fn whose_kernel_it_is() {
+        for (release, want) in [
+            ("4.18.0-553.el8_10.x86_64", Some("Red Hat")),
+            ("5.15.0-300.163.18.el9uek.x86_64", Some("Oracle")),
+            ("4.14.35-1902.303.5.3.el7uek.x86_64", Some("Oracle")),
+            ("6.1.112-122.189.amzn2023.x86_64", Some("Amazon")),
+            ("5.14.21-150500.55.94-default", Some("SUSE")),
+            // Mainline kernels, built for RHEL by others.
+            ("5.4.278-1.el7.elrepo.x86_64", None),
+            ("6.10.0-1.el9.elrepo.x86_64", None),
+            ("6.8.0-45-generic", None),
+            ("6.6.51+rpt-rpi-v8", None),
+        ] {
+            let found = vendor(release);
+            assert!(found.is_some() == want.is_some(), "{release}: {found:?}");
+            assert!(found.unwrap_or_default().starts_with(want.unwrap_or_default()), "{release}: {found:?}");
+        }
+        let mainline = run("5.4.278-1.el7.elrepo.x86_64", Some(">=5.10"), None);
+        assert_eq!((mainline.outcome(), mainline.severity()), (&Outcome::Problem, Severity::Fail));
     }
 
     #[test]

@@ -76,7 +76,8 @@ const TABLE: &[(&str, &str)] = &[
     ("CONFIG_NFT_REJECT", "nft_reject"),
     ("CONFIG_NFT_FIB", "nft_fib"),
     ("CONFIG_NFT_LIMIT", "nft_limit"),
-    // net/ipv4/netfilter/Makefile, net/ipv6/netfilter/Makefile. The *_LEGACY options are Linux 6.17's.
+    // net/ipv4/netfilter/Makefile, net/ipv6/netfilter/Makefile. Linux 6.9 split the *_LEGACY
+    // options off, and since 6.17 they depend on NETFILTER_XTABLES_LEGACY.
     ("CONFIG_IP_NF_IPTABLES_LEGACY", "ip_tables"),
     ("CONFIG_IP_NF_IPTABLES", "ip_tables"),
     ("CONFIG_IP_NF_FILTER", "iptable_filter"),

@@ -92,10 +92,17 @@ impl Node {
         state
     }
 
-    /// The line of modprobe.d that stops `name` from being loaded on demand, through an alias. By its own name
-    /// it can still be loaded.
+    /// The line of modprobe.d that stops `name` from being loaded on demand, through an alias, or the word
+    /// `modprobe.blacklist=` of the kernel command line, which does the same (kmod: libkmod/libkmod-config.c,
+    /// `kcmdline_parse_result`). By its own name it can still be loaded.
     pub(crate) fn module_blacklisted(&self, name: &str) -> Option<Evidence> {
-        self.module_rules().blacklists(name).cloned()
+        let by_word = || {
+            let cmdline = self.cmdline().as_ref().ok()?;
+            let listed = |v: &&str| v.split(',').any(|m| index::same(m, name));
+            let value = cmdline.values("modprobe.blacklist").find(listed)?;
+            Some(self.cmdline_evidence(&format!("modprobe.blacklist={value}")))
+        };
+        self.module_rules().blacklists(name).cloned().or_else(by_word)
     }
 
     /// Where the disk holds modules of other releases only: those releases.

@@ -1,5 +1,6 @@
 //! The verdict on one option.
 
+use super::super::kernel_modules::remedy::install;
 use super::{
     options::{OptionInfo, info, module_of},
     params::{Item, ModuleName, OptionName, Wanted},
@@ -236,7 +237,11 @@ impl Judge<'_> {
                 let message =
                     format!("{name} is a module, and {module} is nowhere: neither loaded nor on disk");
                 let finding = self.problem(item, "module-missing", message);
-                (Rank::Bad, without_module(finding, module, line, proof).remedy(self.package(module)))
+                (
+                    Rank::Bad,
+                    without_module(finding, module, line, proof)
+                        .remedy(install(module, self.release.as_ref().ok())),
+                )
             }
             ModuleState::Blocked(why, proof) => {
                 let finding = self.problem(
@@ -258,29 +263,6 @@ impl Judge<'_> {
                 unknown.reason = format!("{it} is the module {module}, and {}", unknown.reason);
                 (Rank::Unknown, self.undetermined(item, "module-unknown", &unknown).follows(cause))
             }
-        }
-    }
-
-    /// Where distributions keep the modules that a small installation does without: RHEL 10 and its
-    /// rebuilds put xt_comment, br_netfilter and ip_set into kernel-modules-extra (kops#18724, rke2#8498),
-    /// Ubuntu for the Raspberry Pi vxlan into linux-modules-extra-raspi (docs.k3s.io, requirements).
-    fn package(&self, module: &str) -> Remedy {
-        let release = self.release.as_ref().map_or("", |r| r.text.as_str());
-        let remedy = Remedy::new(format!(
-            "install the package that holds {module} for kernel {release}; after an update \
-                 of the kernel, reboot first"
-        ));
-        if release.contains(".el") || release.contains(".fc") {
-            remedy.command(format!("dnf install kernel-modules-extra-{release}"))
-        } else if release.ends_with("-raspi") {
-            remedy.command("apt install linux-modules-extra-raspi")
-        } else if ["-generic", "-aws", "-azure", "-gcp", "-kvm"]
-            .iter()
-            .any(|flavour| release.ends_with(flavour))
-        {
-            remedy.command(format!("apt install linux-modules-extra-{release}"))
-        } else {
-            remedy
         }
     }
 
@@ -321,10 +303,17 @@ impl Judge<'_> {
 
     /// The outermost option on which `name` depends and which is off.
     fn off_ancestor(&self, name: &str) -> Option<&'static str> {
-        std::iter::successors(info(name)?.parent, |parent| info(parent)?.parent)
+        let is_off = |option: &&'static str| self.config.get(option).is_off();
+        let known = info(name)?;
+        std::iter::successors(known.parent, |parent| info(parent)?.parent)
             .take(10)
-            .filter(|parent| self.config.get(parent).is_off())
+            .filter(is_off)
             .last()
+            .or_else(|| {
+                // A kernel from before the option would not have it either way.
+                let too_old = known.since.is_some_and(|since| self.is_before(since));
+                known.also.filter(is_off).filter(|_| !too_old)
+            })
     }
 
     fn why_absent(&self, info: Option<&OptionInfo>) -> String {

@@ -17,6 +17,8 @@ pub(super) struct OptionInfo {
     before: Option<((u64, u64), &'static str)>,
     /// The option without which it does not exist (`depends on`, the nearest of them).
     pub(super) parent: Option<&'static str>,
+    /// A second one, beside `parent` and what that depends on.
+    pub(super) also: Option<&'static str>,
     /// The Linux version that brought it.
     pub(super) since: Option<(u64, u64)>,
     /// The Linux version that took it away, and what became of it.
@@ -28,7 +30,7 @@ pub(super) struct OptionInfo {
 impl OptionInfo {
     const fn new(name: &'static str, parent: &'static str, why: &'static str) -> Self {
         let parent = if parent.is_empty() { None } else { Some(parent) };
-        Self { name, module: None, before: None, parent, since: None, gone: None, why }
+        Self { name, module: None, before: None, parent, also: None, since: None, gone: None, why }
     }
 
     const fn module(mut self, module: &'static str) -> Self {
@@ -38,6 +40,11 @@ impl OptionInfo {
 
     const fn before(mut self, major: u64, minor: u64, module: &'static str) -> Self {
         self.before = Some(((major, minor), module));
+        self
+    }
+
+    const fn also(mut self, option: &'static str) -> Self {
+        self.also = Some(option);
         self
     }
 
@@ -82,6 +89,7 @@ mod tests {
                 "{name}"
             );
             assert!(option.why.ends_with('.'), "{name}: `why` is no sentence");
+            assert!(option.also.is_none_or(|o| info(o).is_some()), "{name} depends on {:?}", option.also);
             let mut depth = 0;
             let mut parent = option.parent;
             while let Some(p) = parent {

@@ -122,6 +122,15 @@ fn what_is_absent_because_of_another_option_follows_from_that() {
     is(&finding, &Outcome::Problem, "absent");
     assert_eq!(cause(&finding), ("CONFIG_CGROUPS", false));
     assert!(notes(&finding).contains("CONFIG_CGROUPS, which is not set"));
+    // Linux 6.1, init/Kconfig: within CGROUPS, and `depends on BPF_SYSCALL`.
+    for (config, on) in [
+        ("CONFIG_CGROUPS=y\n# CONFIG_BPF_SYSCALL is not set", "CONFIG_BPF_SYSCALL"),
+        ("# CONFIG_CGROUPS is not set\n# CONFIG_BPF_SYSCALL is not set", "CONFIG_CGROUPS"),
+        ("# CONFIG_CGROUPS is not set\nCONFIG_BPF_SYSCALL=y", "CONFIG_CGROUPS"),
+    ] {
+        let finding = World::default().judge("required", config, json!("CGROUP_BPF"));
+        assert_eq!(cause(&finding), (on, false));
+    }
 }
 
 #[test]

@@ -14,6 +14,18 @@ pub(in crate::checks) fn load(name: &str) -> Remedy {
         .persistent(format!("echo {name} > /etc/modules-load.d/{name}.conf"))
 }
 
+/// How to get a module loaded that `by` blacklists: a line in modules-load.d does not do it there, because systemd
+/// applies the blacklist, too (src/shared/module-util.c).
+pub(in crate::checks) fn allow(name: &str, by: &Evidence) -> Remedy {
+    let remedy = match by.source.as_str() {
+        "/proc/cmdline" => {
+            Remedy::new("Take the module out of modprobe.blacklist= on the kernel's command line").reboot()
+        }
+        file => Remedy::new(format!("Take the line out of {file}, if nothing else relies on it")),
+    };
+    remedy.command(format!("modprobe {name}"))
+}
+
 /// How to take back what `by` forbids.
 pub(in crate::checks) fn unblock(name: &str, by: Option<&Evidence>) -> Remedy {
     match by.map_or("", |e| e.source.as_str()) {
@@ -100,16 +112,18 @@ impl Absence {
 }
 
 /// Which package has modules that a small kernel package leaves out, by the shape of the release.
-fn install(name: &str, release: Option<&Release>) -> Remedy {
+pub(in crate::checks) fn install(name: &str, release: Option<&Release>) -> Remedy {
+    let version = release.map(|r| (r.version.major, r.version.minor));
     let release = release.map_or("", |r| r.text.as_str());
     let package = |command: String| {
         Remedy::new(format!("Install the package that holds {name} for this kernel")).command(command)
     };
     let flavours = ["-generic", "-aws", "-azure", "-gcp", "-oracle", "-lowlatency", "-kvm"];
-    if release.contains(".el") || release.contains(".fc") {
-        // Fedora, RHEL and its rebuilds split the rarely used modules off; RHEL 10 did so with br_netfilter,
-        // ip_set and xt_comment (kops#18724).
-        package(format!("dnf install kernel-modules-extra-{release}"))
+    if let Some(command) = rpm(name, release, version) {
+        package(command)
+    } else if release.ends_with("-raspi") {
+        // Ubuntu for the Raspberry Pi has vxlan there (docs.k3s.io, requirements).
+        package("apt-get install linux-modules-extra-raspi".into())
     } else if flavours.iter().any(|f| release.ends_with(f)) {
         // Ubuntu's linux-modules-extra.
         package(format!("apt-get install linux-modules-extra-{release}"))
@@ -122,4 +136,29 @@ fn install(name: &str, release: Option<&Release>) -> Remedy {
     } else {
         Remedy::new(format!("Install the modules of the running kernel, or boot a kernel that has {name}"))
     }
+}
+
+/// How Fedora, RHEL, its rebuilds and Oracle's kernels for them get modules that are split off; RHEL 10 did so with
+/// br_netfilter, ip_set and xt_comment (kops#18724). RHEL 7 splits nothing off, and the packages of ELRepo are named
+/// by branches (`kernel-lt`, `kernel-ml`) that the release does not show.
+fn rpm(name: &str, release: &str, version: Option<(u64, u64)>) -> Option<String> {
+    if release.contains("uek.") {
+        // UEK 7 (5.15) split the modules off; UEK 8 (6.12) has many packages and a list of them (its release notes,
+        // "Changes to UEK Content Distribution and Packaging").
+        return match version? {
+            version if version >= (6, 12) => {
+                Some(format!("grep -w {name} /lib/modules/{release}/modules.packages"))
+            }
+            version if version >= (5, 15) => Some(format!("dnf install kernel-uek-modules-extra-{release}")),
+            _ => None,
+        };
+    }
+    let none = release.contains(".elrepo.") || release.contains(".el7");
+    if none || !(release.contains(".el") || release.contains(".fc")) {
+        return None;
+    }
+    // The release of a variant is `5.14.0-503.el9.aarch64+64k`, its package kernel-64k-modules-extra-5.14.0-….
+    let (base, variant) = release.rsplit_once('+').unwrap_or((release, ""));
+    let dash = if variant.is_empty() { "" } else { "-" };
+    Some(format!("dnf install kernel-{variant}{dash}modules-extra-{base}"))
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     evidence::{Evidence, Unknown},
     facts::{Known, btf},
-    node::{Node, ReadErrorKind},
+    node::{Node, Origin, ReadErrorKind},
 };
 use std::collections::BTreeMap;
 
@@ -95,17 +95,21 @@ impl Node {
 
     fn shown<'a>(&'a self, layout: &Layout, gaps: &mut Vec<Evidence>) -> Shown<'a> {
         let rows = self.read("/proc/cgroups");
-        if rows.bytes().is_err() {
-            gaps.push(rows.evidence());
+        // A file without a row is not what the kernel shows (one that a container hides is empty): it says of no
+        // subsystem that it is not there.
+        let parsed = rows.text().ok().map(|t| files::proc_cgroups(&t)).filter(|rows| !rows.is_empty());
+        if parsed.is_none() {
+            gaps.push(rows.bytes().map_or_else(|_| rows.evidence(), |_| rows.quote("no subsystem")));
         }
+        let rows_seen = parsed.is_some().then(|| rows.evidence());
         let mut shown = Shown {
             version: self.kernel_release().as_ref().ok().map(|r| &r.version),
-            rows: rows.text().ok().map(|t| files::proc_cgroups(&t)),
+            rows: parsed,
             mounted: layout.unified.is_some(),
             cmdline: self.cmdline().as_ref().ok(),
             legacy: legacy_mounts(layout, self.mounts().as_ref().map_or("mounts", |m| m.source())),
             sources: Sources {
-                rows: rows.bytes().is_ok().then(|| rows.evidence()),
+                rows: rows_seen,
                 mounts: layout.evidence.first().cloned(),
                 ..Sources::default()
             },
@@ -130,8 +134,12 @@ impl Node {
 
     /// Whether the cgroup mounted on `point` is the real root. Every other cgroup has cgroup.type (Linux 4.14) and
     /// cgroup.events, the root neither; in a cgroup namespace nothing else tells them apart.
+    ///
+    /// A root of `/../..` is told from inside a cgroup namespace (cgroup_namespaces(7)) of a cgroup above it, as of a
+    /// host's cgroup2 that a container was given: that may be the real root or not.
     pub(crate) fn is_real_root(&self, point: &str, mounted_root: &str) -> (Option<bool>, Evidence) {
-        if mounted_root != "/" {
+        let is_above = mounted_root.split('/').skip(1).all(|name| name == "..");
+        if mounted_root != "/" && !is_above {
             let seen = format!("{mounted_root} of the hierarchy is mounted here, not its root");
             return (Some(false), Evidence::new(point, seen));
         }
@@ -149,7 +157,10 @@ impl Node {
                 }
             }
         }
-        (Some(true), seen)
+        // A tree may just not hold them. It holds the cgroup's files if it has the one that every cgroup got together
+        // with cgroup.type (Linux 4.14).
+        let whole = self.kind(&format!("{point}/cgroup.max.depth")).is_ok();
+        ((self.origin() == Origin::Live || whole).then_some(true), seen)
     }
 
     /// What the kernel's type information says of cgroup subsystems.
@@ -223,6 +234,41 @@ mod tests {
         assert_eq!(survey.mask_bits, Some(16));
         assert_eq!(survey.find("memory").unwrap().id, Some(4));
         assert_eq!(survey.find("dmem").unwrap().state, State::NotCompiled);
+    }
+
+    #[test]
+    fn an_empty_list_of_the_kernel_says_nothing() {
+        // /dev/null over /proc/cgroups, as container managers hide a file. Linux 5.10 has no list in cgroup.stat.
+        let memory = v2(Memory::new())
+            .file("/proc/sys/kernel/osrelease", "5.10.0-46-amd64\n")
+            .file("/sys/fs/cgroup/cgroup.type", "domain\n");
+        for empty in ["", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"] {
+            let survey =
+                Node::in_memory(memory.clone().file("/proc/cgroups", empty)).cgroup_survey(false).unwrap();
+            assert_eq!(survey.find("pids").unwrap().state, State::Unknown);
+            assert!(survey.gaps.iter().any(|e| e.source == "/proc/cgroups"), "{:?}", survey.gaps);
+        }
+    }
+
+    #[test]
+    fn what_tells_the_real_root() {
+        let seen = |root: &str| {
+            let mounts = format!(
+                "1 0 0:2 / / rw - ext4 /dev/vda rw\n2 1 0:3 {root} /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n"
+            );
+            v2(Memory::new()).file("/proc/self/mountinfo", mounts)
+        };
+        let is_root =
+            |memory: Memory| Node::in_memory(memory).cgroup_survey(false).unwrap().unified.unwrap().is_root;
+        assert_eq!(is_root(seen("/../..")), Some(true));
+        assert_eq!(is_root(seen("/../..").file("/sys/fs/cgroup/cgroup.type", "domain\n")), Some(false));
+        // A tree that holds nothing but the list tells neither.
+        let tree = v2(Memory::new()).as_root();
+        assert_eq!(is_root(tree.clone()), None);
+        assert_eq!(is_root(tree.file("/sys/fs/cgroup/cgroup.max.depth", "max\n")), Some(true));
+        for inside in ["/docker/4f2a", "/../pod1/c2"] {
+            assert_eq!(is_root(seen(inside)), Some(false), "{inside}");
+        }
     }
 
     #[test]

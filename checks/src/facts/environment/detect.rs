@@ -67,6 +67,10 @@ fn container(node: &Node) -> Option<(Kind, Evidence)> {
     // A cgroup2 mount shows another cgroup than the real root only from inside a cgroup namespace
     // (cgroup_namespaces(7)), which is what container managers make.
     let unified = node.cgroup_layout().as_ref().ok()?.unified.as_ref()?;
+    if unified.root.starts_with("/..") {
+        let seen = format!("{} of the hierarchy is mounted here: seen from a cgroup namespace", unified.root);
+        return in_container(Evidence::new(&unified.point, seen));
+    }
     match node.is_real_root(&unified.point, &unified.root) {
         (Some(false), evidence) => in_container(evidence),
         _ => None,

@@ -215,7 +215,7 @@ fn nowhere(node: &Node, name: &str) -> ModuleState {
         Support::No(evidence) => ModuleState::Unknown(no_modules(node, name, evidence)),
         _ => match node.module_place() {
             Ok(Place::At(directory)) => not_indexed(node, directory, name),
-            Ok(Place::Replaced(releases, seen)) => replaced(node, releases, seen),
+            Ok(Place::Replaced(releases, seen)) => replaced(node, name, releases, seen),
             Ok(Place::Nowhere(seen)) => no_tree(node, name, seen),
             Err(unknown) => ModuleState::Unknown(unknown.clone()),
         },
@@ -271,13 +271,43 @@ fn not_indexed(node: &Node, directory: &str, name: &str) -> ModuleState {
 
 /// Modules of other releases only. On a machine of its own that is what an update of the kernel's package
 /// leaves behind; in a container they may be the image's, and say nothing of the host.
-fn replaced(node: &Node, others: &[String], seen: &Evidence) -> ModuleState {
+///
+/// The list of what is built in went with the tree, or never was one: a kernel that is booted from outside (a
+/// provider's, a microVM's) has all built in, beside the modules of a distribution. So a module is missing only
+/// where something shows that it is not built in.
+fn replaced(node: &Node, name: &str, others: &[String], seen: &Evidence) -> ModuleState {
     let own = matches!(node.environment().kind, environment::Kind::Bare | environment::Kind::Vm);
-    if own && node.read(PROC_MODULES).bytes().is_ok() {
-        return ModuleState::Missing(seen.clone().into());
+    let known = own && node.read(PROC_MODULES).bytes().is_ok();
+    if let Some(evidence) = known.then(|| not_built_in(node, name)).flatten() {
+        return ModuleState::Missing(Proof::new(seen.clone()).and(evidence));
     }
-    let reason = format!("the modules on disk are those of {}, not of the running kernel", others.join(", "));
-    ModuleState::Unknown(Unknown::new(reason).tried([seen.clone()]).needs(MOUNT))
+    let on_disk =
+        format!("the modules on disk are those of {}, not of the running kernel", others.join(", "));
+    let (reason, needs) = if known {
+        let needs = "reboot into the kernel that is installed, or make this one's configuration readable";
+        (format!("{on_disk}, and nothing tells what is built into that one"), needs)
+    } else {
+        (on_disk, MOUNT)
+    };
+    ModuleState::Unknown(Unknown::new(reason).tried([seen.clone()]).needs(needs))
+}
+
+/// Modules that have parameters in every configuration, so that /sys/module has them even where they are built in
+/// (kernel/params.c, `param_sysfs_builtin`): fs/overlayfs/super.c, net/netfilter/nf_conntrack_standalone.c,
+/// drivers/net/vxlan/, drivers/block/loop.c, net/netfilter/ipvs/ip_vs_conn.c.
+const WITH_PARAMETERS: [&str; 5] = ["overlay", "nf_conntrack", "vxlan", "loop", "ip_vs"];
+
+/// What shows that `name`, which is not loaded, is not part of the kernel either.
+fn not_built_in(node: &Node, name: &str) -> Option<Evidence> {
+    if let Ok(config) = node.kernel_config()
+        && let Some(option) = options_of(name).find(|option| config.get(option) == Setting::Module)
+    {
+        return Some(config.evidence(option));
+    }
+    // A tree may hold a part of /sys/module only.
+    let is_whole = node.origin() == Origin::Live && node.list("/sys/module").is_ok_and(|all| !all.is_empty());
+    (is_whole && WITH_PARAMETERS.contains(&name))
+        .then(|| Evidence::new("/sys/module", format!("no {name}, which has parameters")))
 }
 
 const MOUNT: &str = "mount the host's /lib/modules read-only into the container, or run on the node itself";

@@ -133,6 +133,10 @@ fn what_blocks() {
     let blacklist = debian().file(conf, "blacklist overlay\n");
     expect(&blacklist, "overlay", "loadable");
     assert!(Node::in_memory(blacklist).module_blacklisted("overlay").is_some());
+    let word = debian().file("/proc/cmdline", "ro modprobe.blacklist=pcspkr,br-netfilter\n");
+    let found = Node::in_memory(word).module_blacklisted("br_netfilter").unwrap();
+    assert_eq!(found, Evidence::new("/proc/cmdline", "modprobe.blacklist=pcspkr,br-netfilter"));
+    assert!(Node::in_memory(debian()).module_blacklisted("br_netfilter").is_none());
     expect(&debian().file(conf, "alias container-fs overlay\n"), "container-fs", "loadable");
 }
 
@@ -192,11 +196,22 @@ fn the_modules_of_another_release() {
         .file("/proc/modules", "")
         .file("/lib/modules/6.1.0-57-amd64/modules.dep", "");
     expect(&updated, "overlay", "unknown");
-    let own = updated.file("/sys/class/dmi/id/sys_vendor", "QEMU\n");
+    let own = updated
+        .file("/sys/class/dmi/id/sys_vendor", "QEMU\n")
+        .file("/sys/module/printk/parameters/time", "Y\n");
     let ModuleState::Missing(proof) = expect(&own, "overlay", "missing") else { unreachable!() };
     assert_eq!(proof.into_evidence()[0].observed, "holds 6.1.0-57-amd64");
     let node = Node::in_memory(own.clone());
     assert_eq!(node.modules_replaced(), Some(&["6.1.0-57-amd64".to_owned()][..]));
+    // The list of what is built in is gone, too: only where something else tells is it known to be missing.
+    let ModuleState::Unknown(unknown) = expect(&own, "xt_comment", "unknown") else { unreachable!() };
+    assert!(unknown.needs.unwrap().contains("reboot"));
+    let config = |line: &str| configured(own.clone(), REL, line);
+    expect(&config("CONFIG_NETFILTER_XT_MATCH_COMMENT=m\n"), "xt_comment", "missing");
+    expect(&config("CONFIG_NETFILTER_XT_MATCH_COMMENT=y\n"), "xt_comment", "built-in");
+    expect(&own.clone().file("/sys/module/overlay/parameters/metacopy", "N\n"), "overlay", "built-in");
+    expect(&own.clone().error("/sys/module", DENIED), "overlay", "unknown");
+    expect(&own.clone().as_root(), "overlay", "unknown");
     expect(&own.file("/run/systemd/container", "lxc\n"), "overlay", "unknown");
 }
 

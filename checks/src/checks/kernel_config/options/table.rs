@@ -57,6 +57,7 @@ pub(super) static OPTIONS: &[O] = &[
         "BPF programs on cgroups: on cgroup v2 runc and crun control devices with them, \
          so without it no container starts.",
     )
+    .also("BPF_SYSCALL")
     .since(4, 10),
     O::new("CGROUP_CPUACCT", "CGROUPS", "The cpuacct controller of cgroup v1; on v2 cpu.stat does its work."),
     O::new(

@@ -53,8 +53,11 @@ fn a_cgroup_namespace_is_a_container() {
     let mount = "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n";
     let outside = dmi("QEMU", "Standard PC (Q35 + ICH9, 2009)").file("/proc/self/mounts", mount);
     assert_eq!(kind(&outside), Kind::Vm);
-    let inside = outside.file("/sys/fs/cgroup/cgroup.type", "domain\n");
+    let inside = outside.clone().file("/sys/fs/cgroup/cgroup.type", "domain\n");
     assert_eq!(kind(&inside), Kind::Container);
+    // The host's cgroup2 in a container with a cgroup namespace of its own.
+    let given = "2 1 0:3 /../.. /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n";
+    assert_eq!(kind(&outside.file("/proc/self/mountinfo", given)), Kind::Container);
 }
 
 #[test]
