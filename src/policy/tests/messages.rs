@@ -180,6 +180,29 @@ fn each_kind_of_mistake() {
 }
 
 #[test]
+fn text_without_the_quotes_that_yaml_wants() {
+    let begins = |c: char| format!("text that begins with `{c}` has to stand in quotes");
+    let colon = "a second `:` in one line: text with a colon and a space in it has to stand in quotes";
+    for (body, place, want) in [
+        ("checks:\n- check: alpha\n  with:\n    requires: >=5.10\n", "6:15", begins('>')),
+        ("checks:\n- check: alpha\n  when:\n    kernel: >= 5, <7  # why\n", "6:13", begins('>')),
+        ("checks: [{check: alpha, with: {requires: >=5.10}}]\n", "3:42", begins('>')),
+        ("waivers:\n- finding: *\n", "4:12", begins('*')),
+        ("waivers: [{finding: */memory, reason: x}]\n", "3:21", begins('*')),
+        ("metadata:\n  name: @x\n", "4:9", begins('@')),
+        ("waivers:\n- finding: x\n  reason: see: there\n", "5:14", colon.to_owned()),
+        ("metadata: {name: a: b}\n", "3:19", colon.to_owned()),
+    ] {
+        let found = wrong(&Source::Stdin(format!("{HEAD}{body}").into()));
+        assert_eq!(summary(&found), [format!("standard input:{place}: {want}")], "{body}");
+        assert!(found.iter().all(|d| d.help.is_some()), "{found}");
+    }
+    // A block of text is no such mistake.
+    let block = "metadata:\n  description: >-\n    two\n    lines\nchecks: [{check: beta}]\n";
+    assert_eq!(policy(block).description.as_deref(), Some("two lines"));
+}
+
+#[test]
 fn a_pattern_that_goes_on_and_on() {
     let body = format!("checks: [{{check: beta}}]\nwaivers: [{{finding: {}, reason: y}}]\n", "x".repeat(257));
     let found = errors(&body);
