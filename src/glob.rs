@@ -60,12 +60,33 @@ impl Glob {
     }
 }
 
-/// The id that a pattern which matches nothing may have meant: the nearest of `ids` to the pattern, or to the
-/// part of it before the `/`.
+/// The id that a pattern which matches nothing may have meant: the one with its subject, else the nearest of `ids`
+/// to the pattern, or to the part of it before the `/`.
 #[must_use]
 pub fn nearest_id<'a>(pattern: &str, ids: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let plain = pattern.trim_matches('*');
-    nearest(plain, ids.clone()).or_else(|| nearest(plain.split('/').next()?, ids))
+    by_subject(pattern, ids.clone())
+        .or_else(|| nearest(plain, ids.clone()))
+        .or_else(|| nearest(plain.split('/').next()?, ids))
+}
+
+/// The id below a rule that the pattern allows, with the same subject but for case and `CONFIG_`, which the report
+/// for people leaves out; where the pattern allows every rule, the id with the nearest subject.
+fn by_subject<'a>(pattern: &str, ids: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let (rule, wanted) = pattern.split_once('/')?;
+    let glob = Glob::new(rule);
+    let below = || ids.clone().into_iter().filter_map(|id| id.split_once('/').map(|(r, s)| (id, r, s)));
+    let mut allowed = below().filter(|(_, rule, _)| glob.matches(rule));
+    let bare = |subject: &'a str| subject.strip_prefix("CONFIG_").unwrap_or(subject);
+    let same = |(_, _, subject): &(_, _, &'a str)| {
+        [*subject, bare(subject)].iter().any(|s| s.eq_ignore_ascii_case(wanted))
+    };
+    if let Some((id, ..)) = allowed.find(same) {
+        return Some(id);
+    }
+    let near =
+        nearest(wanted, (rule == "*").then(|| below().map(|(_, _, subject)| subject)).into_iter().flatten())?;
+    below().find(|(_, _, subject)| *subject == near).map(|(id, ..)| id)
 }
 
 #[cfg(test)]
@@ -115,6 +136,17 @@ mod tests {
         assert_eq!(nearest_id("kernel-confg/CONFIG_AUFS_FS", ids), Some("kernel-config"));
         assert_eq!(nearest_id("swpa", ids), Some("swap"));
         assert_eq!(nearest_id("banana/*", ids), None);
+        let ids = ["kernel-config/source", "kernel-config/CONFIG_MEMCG", "cgroup-controllers/memory"];
+        for (pattern, meant) in [
+            ("kernel-config/MEMCG", "kernel-config/CONFIG_MEMCG"),
+            ("kernel-config/memcg", "kernel-config/CONFIG_MEMCG"),
+            ("kernel-*/MEMCG", "kernel-config/CONFIG_MEMCG"),
+            ("*/MEMCG", "kernel-config/CONFIG_MEMCG"),
+            ("*/memroy", "cgroup-controllers/memory"),
+            ("cgroup-controllers/memroy", "cgroup-controllers/memory"),
+        ] {
+            assert_eq!(nearest_id(pattern, ids), Some(meant), "{pattern}");
+        }
     }
 
     #[test]
