@@ -321,7 +321,8 @@ fn unquoted(text: &str, at: Span) -> Option<(String, Option<String>)> {
         '*' | '&' => "*/memory",
         '@' | '`' | '%' => "…",
         ':' => {
-            let message = "a second `:` in one line: text with a colon and a space in it has to stand in quotes";
+            let message =
+                "a second `:` in one line: text with a colon and a space in it has to stand in quotes";
             return Some((message.to_owned(), Some("put quotes around all of it".to_owned())));
         }
         _ => return None,

@@ -203,6 +203,19 @@ fn text_without_the_quotes_that_yaml_wants() {
 }
 
 #[test]
+fn what_an_id_may_be() {
+    for bad in ["a/b", "-a", "'a b'", "ä", "'*'", &"x".repeat(65)] {
+        let found = errors(&format!("checks: [{{check: beta, id: {bad}}}]\n"));
+        assert!(found.contains("can't be an id"), "{found}");
+        assert!(found.contains("use at most 64 letters, digits,"), "{found}");
+        assert!(found.contains("a letter or digit first"), "{found}");
+    }
+    for good in ["a", "1", "a.b_c-D", &"x".repeat(64)] {
+        assert_eq!(ids(&policy(&format!("checks: [{{check: beta, id: {good}}}]\n"))), [good]);
+    }
+}
+
+#[test]
 fn a_pattern_that_goes_on_and_on() {
     let body = format!("checks: [{{check: beta}}]\nwaivers: [{{finding: {}, reason: y}}]\n", "x".repeat(257));
     let found = errors(&body);
