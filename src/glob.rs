@@ -63,29 +63,27 @@ impl Glob {
 /// The id that a pattern which matches nothing may have meant: the one with its subject, else the nearest of `ids`
 /// to the pattern, or to the part of it before the `/`.
 #[must_use]
-pub fn nearest_id<'a>(pattern: &str, ids: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub fn nearest_id<'a>(pattern: &str, ids: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let ids: Vec<&str> = ids.into_iter().collect();
     let plain = pattern.trim_matches('*');
-    by_subject(pattern, ids.clone())
-        .or_else(|| nearest(plain, ids.clone()))
-        .or_else(|| nearest(plain.split('/').next()?, ids))
+    let near = |word| nearest(word, ids.iter().copied());
+    by_subject(pattern, &ids).or_else(|| near(plain)).or_else(|| near(plain.split('/').next()?))
 }
 
 /// The id below a rule that the pattern allows, with the same subject but for case and `CONFIG_`, which the report
 /// for people leaves out; where the pattern allows every rule, the id with the nearest subject.
-fn by_subject<'a>(pattern: &str, ids: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+fn by_subject<'a>(pattern: &str, ids: &[&'a str]) -> Option<&'a str> {
     let (rule, wanted) = pattern.split_once('/')?;
     let glob = Glob::new(rule);
-    let below = || ids.clone().into_iter().filter_map(|id| id.split_once('/').map(|(r, s)| (id, r, s)));
-    let mut allowed = below().filter(|(_, rule, _)| glob.matches(rule));
-    let bare = |subject: &'a str| subject.strip_prefix("CONFIG_").unwrap_or(subject);
-    let same = |(_, _, subject): &(_, _, &'a str)| {
-        [*subject, bare(subject)].iter().any(|s| s.eq_ignore_ascii_case(wanted))
+    let below = || ids.iter().filter_map(|id| id.split_once('/').map(|(rule, subject)| (*id, rule, subject)));
+    let is_same = |subject: &str| {
+        let bare = subject.strip_prefix("CONFIG_").unwrap_or(subject);
+        [subject, bare].iter().any(|s| s.eq_ignore_ascii_case(wanted))
     };
-    if let Some((id, ..)) = allowed.find(same) {
+    if let Some((id, ..)) = below().find(|(_, rule, subject)| glob.matches(rule) && is_same(subject)) {
         return Some(id);
     }
-    let near =
-        nearest(wanted, (rule == "*").then(|| below().map(|(_, _, subject)| subject)).into_iter().flatten())?;
+    let near = nearest(wanted, below().filter(|_| rule == "*").map(|(_, _, subject)| subject))?;
     below().find(|(_, _, subject)| *subject == near).map(|(id, ..)| id)
 }
 

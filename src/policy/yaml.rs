@@ -317,7 +317,7 @@ fn unquoted(text: &str, at: Span) -> Option<(String, Option<String>)> {
     let first = rest.chars().next()?;
     let example = match first {
         // `>` and `|` with nothing but an indentation behind them do begin a block of text.
-        '>' | '|' if !rest.trim_end().ends_with(|c: char| matches!(c, '>' | '|' | '+' | '-')) => ">=5.10",
+        '>' | '|' if !rest.trim_end().ends_with(['>', '|', '+', '-']) => ">=5.10",
         '*' | '&' => "*/memory",
         '@' | '`' | '%' => "…",
         ':' => {
