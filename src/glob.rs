@@ -60,12 +60,31 @@ impl Glob {
     }
 }
 
-/// The id that a pattern which matches nothing may have meant: the nearest of `ids` to the pattern, or to the
-/// part of it before the `/`.
+/// The id that a pattern which matches nothing may have meant: the one with its subject, else the nearest of `ids`
+/// to the pattern, or to the part of it before the `/`.
 #[must_use]
-pub fn nearest_id<'a>(pattern: &str, ids: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub fn nearest_id<'a>(pattern: &str, ids: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let ids: Vec<&str> = ids.into_iter().collect();
     let plain = pattern.trim_matches('*');
-    nearest(plain, ids.clone()).or_else(|| nearest(plain.split('/').next()?, ids))
+    let near = |word| nearest(word, ids.iter().copied());
+    by_subject(pattern, &ids).or_else(|| near(plain)).or_else(|| near(plain.split('/').next()?))
+}
+
+/// The id below a rule that the pattern allows, with the same subject but for case and `CONFIG_`, which the report
+/// for people leaves out; where the pattern allows every rule, the id with the nearest subject.
+fn by_subject<'a>(pattern: &str, ids: &[&'a str]) -> Option<&'a str> {
+    let (rule, wanted) = pattern.split_once('/')?;
+    let glob = Glob::new(rule);
+    let below = || ids.iter().filter_map(|id| id.split_once('/').map(|(rule, subject)| (*id, rule, subject)));
+    let is_same = |subject: &str| {
+        let bare = subject.strip_prefix("CONFIG_").unwrap_or(subject);
+        [subject, bare].iter().any(|s| s.eq_ignore_ascii_case(wanted))
+    };
+    if let Some((id, ..)) = below().find(|(_, rule, subject)| glob.matches(rule) && is_same(subject)) {
+        return Some(id);
+    }
+    let near = nearest(wanted, below().filter(|_| rule == "*").map(|(_, _, subject)| subject))?;
+    below().find(|(_, _, subject)| *subject == near).map(|(id, ..)| id)
 }
 
 #[cfg(test)]
@@ -115,6 +134,17 @@ mod tests {
         assert_eq!(nearest_id("kernel-confg/CONFIG_AUFS_FS", ids), Some("kernel-config"));
         assert_eq!(nearest_id("swpa", ids), Some("swap"));
         assert_eq!(nearest_id("banana/*", ids), None);
+        let ids = ["kernel-config/source", "kernel-config/CONFIG_MEMCG", "cgroup-controllers/memory"];
+        for (pattern, meant) in [
+            ("kernel-config/MEMCG", "kernel-config/CONFIG_MEMCG"),
+            ("kernel-config/memcg", "kernel-config/CONFIG_MEMCG"),
+            ("kernel-*/MEMCG", "kernel-config/CONFIG_MEMCG"),
+            ("*/MEMCG", "kernel-config/CONFIG_MEMCG"),
+            ("*/memroy", "cgroup-controllers/memory"),
+            ("cgroup-controllers/memroy", "cgroup-controllers/memory"),
+        ] {
+            assert_eq!(nearest_id(pattern, ids), Some(meant), "{pattern}");
+        }
     }
 
     #[test]

@@ -124,6 +124,10 @@ fn wrong_usage_is_2_and_says_what_would_be_right() {
         (&["--only", "cgroup-controlers"], "did you mean `cgroup-controllers`?"),
         (&["--only", "cgroup-controlers/memory"], "did you mean `cgroup-controllers/memory`?"),
         (&["--skip", "banana"], "`--skip banana` matches no rule"),
+        (&["--only", "memory"], "`*/memory` is what every rule says of memory"),
+        (&["--only", "kernel-config/MEMCG"], "did you mean `kernel-config/CONFIG_MEMCG`?"),
+        (&["--root", "Cargo.toml"], "--root Cargo.toml: is not a directory"),
+        (&["--root", "/no/such/directory"], "--root /no/such/directory: does not exist"),
         (&["explain", "cgroup-controlers"], "did you mean `cgroup-controllers`?"),
         (&["explain", "banana"], "`preflight list`"),
         (&["--config", "x.yaml", "list"], "`--config` stands before `list`"),
@@ -139,6 +143,26 @@ fn wrong_usage_is_2_and_says_what_would_be_right() {
         assert!(err(&run).contains(says), "{args:?}: {}", err(&run));
         assert_eq!(out(&run), "", "{args:?}: nothing on standard output");
     }
+}
+
+#[test]
+fn the_table_of_cgroups_is_80_columns_wide() {
+    let run = preflight(&["cgroups"]);
+    assert_eq!(code(&run), 0, "{}", err(&run));
+    for line in out(&run).lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_4_and_says_so() {
+    let run = preflight(&["--root", empty_root().path().to_str().unwrap(), "--output-file", "/proc/report"]);
+    assert_eq!(code(&run), 4);
+    assert!(
+        err(&run).starts_with("preflight: the report can't be written to /proc/report: "),
+        "{}",
+        err(&run)
+    );
 }
 
 #[test]

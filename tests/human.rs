@@ -189,6 +189,24 @@ fn a_good_node() {
 }
 
 #[test]
+fn what_shares_a_reason_not_to_be_known_follows_from_nothing() {
+    let unknown = |subject: &str, verdict| {
+        let mut finding = finding("kernel-config", subject, verdict, "unknown", "not known");
+        finding.determined = false;
+        finding
+    };
+    let mut veth = unknown("CONFIG_VETH", Verdict::Skip);
+    veth.blocked_by = Some("kernel-config/CONFIG_OVERLAY_FS".to_owned());
+    let mut cpu = unknown("cpu", Verdict::Skip);
+    cpu.blocked_by = Some("cgroup-hierarchy/layout".to_owned());
+    let layout = finding("cgroup-hierarchy", "layout", Verdict::Fail, "none", "no cgroup is mounted");
+    let text =
+        human::render(&report(vec![layout, unknown("CONFIG_OVERLAY_FS", Verdict::Warn), veth, cpu]), STYLE);
+    assert!(text.contains("undetermined like kernel-config/CONFIG_OVERLAY_FS: VETH"), "{text}");
+    assert!(text.contains("follows from cgroup-hierarchy/layout: cpu"), "{text}");
+}
+
+#[test]
 fn nothing_is_wider_than_asked_save_what_is_copied() {
     for width in [50, 60, 80, 100] {
         for line in human::render(&mixed(), Style { width, ..STYLE }).lines() {

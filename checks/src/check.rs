@@ -1,6 +1,7 @@
 //! The contract of a check.
 
 use crate::{
+    blame::{self, Answer},
     evidence::Unknown,
     finding::Findings,
     node::Node,
@@ -33,7 +34,8 @@ pub trait Check: Send + Sync + 'static {
     /// What is known of it without running it.
     const META: Meta;
 
-    /// What is wrong with parameters that have the right shape (an empty list, a contradiction).
+    /// What is wrong with parameters that have the right shape (an empty list, a contradiction). Where in the
+    /// policy that is, and what else is wrong, is found by asking again with parts left out.
     ///
     /// # Errors
     /// A message that says what is wrong and what would be right.
@@ -87,6 +89,14 @@ impl<C: Check> BoundCheck for Bound<C> {
     }
 }
 
+fn validate<C: Check>(with: &Value) -> Answer {
+    match with.read::<C::Params>().map(|params| C::validate(&params)) {
+        Ok(Ok(())) => Answer::Right,
+        Ok(Err(message)) => Answer::Wrong(message),
+        Err(_) => Answer::Unreadable,
+    }
+}
+
 impl<C: Check> DynCheck for C {
     fn meta(&self) -> &'static Meta {
         const { &C::META }
@@ -98,7 +108,7 @@ impl<C: Check> DynCheck for C {
 
     fn bind(&self, with: &Value) -> Result<Box<dyn BoundCheck>, Vec<Error>> {
         let params: C::Params = with.read_all()?;
-        C::validate(&params).map_err(|message| vec![Error { message, span: Some(with.span), help: None }])?;
+        C::validate(&params).map_err(|message| blame::locate(with, message, validate::<C>))?;
         Ok(Box::new(Bound::<C>(params)))
     }
 }

@@ -5,6 +5,7 @@
 //! severities and no output format. Those live in the `preflight` program, which depends on this crate and
 //! never the other way round.
 
+mod blame;
 pub mod check;
 pub mod checks;
 pub mod evidence;

@@ -156,7 +156,9 @@ impl de::Error for Error {
             "a sequence" => "a list".to_owned(),
             "a string" => "text".to_owned(),
             "a boolean" => "true or false".to_owned(),
-            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
+            "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => {
+                "a whole number".to_owned()
+            }
             s if s.starts_with("struct ") => "a map".to_owned(),
             s => s.to_owned(),
         };

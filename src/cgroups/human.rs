@@ -9,8 +9,8 @@ use std::fmt::Write;
 pub fn table(report: &CgroupReport, width: usize) -> String {
     let mut out = String::new();
     let kernel = report.kernel.as_deref().unwrap_or("of unknown release");
-    let _ =
-        writeln!(out, "Kernel {kernel}, cgroup layout {}{}", report.layout.as_str(), where_mounted(report));
+    let head = format!("Kernel {kernel}, cgroup layout {}{}", report.layout.as_str(), where_mounted(report));
+    out.push_str(&text::hanging(0, "", 0, &head, width));
     out.push('\n');
     let widest = |f: fn(&Controller) -> &str, title: usize| {
         report.controllers.iter().map(|c| text::columns(f(c))).max().unwrap_or(0).max(title)
@@ -68,12 +68,12 @@ pub fn explain(report: &CgroupReport, name: &str, width: usize) -> Option<String
 fn where_mounted(report: &CgroupReport) -> String {
     let Some(point) = &report.unified_mount else { return String::new() };
     let root = match report.is_root_cgroup {
-        Some(true) => ", its real root",
+        Some(true) => ", which is the real root",
         Some(false) => ", which is not the real root (container or delegated slice)",
         None => "",
     };
     let mode = if report.read_only == Some(true) { ", read-only" } else { "" };
-    format!(", cgroup2 on {}{root}{mode}", text::plain(point))
+    format!(", cgroup2 on {point}{root}{mode}")
 }
 
 /// The note without the name, which the table has in its first column.

@@ -54,8 +54,9 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
         None => {
             output::print(&text).map_err(|e| Stop::new(exit::INTERNAL, format!("standard output: {e}")))?;
         }
-        Some(file) => output::write_file(file, &text)
-            .map_err(|e| Stop::new(exit::INTERNAL, format!("{}: {e}", file.display())))?,
+        Some(file) => output::write_file(file, &text).map_err(|e| {
+            Stop::new(exit::INTERNAL, format!("the report can't be written to {}: {e}", file.display()))
+        })?,
     }
     Ok(code(&report, args.fail_on))
 }

@@ -11,7 +11,7 @@ use preflight_checks::{DynCheck, registry};
 /// How long before its last day a waiver is spoken of, in days.
 const SOON: u64 = 30;
 
-/// Inputs that the report speaks of even where no rule does.
+/// Inputs with a meaning of their own: they say what the policy is for, even where no rule asks.
 const ALWAYS_USED: [&str; 2] = ["role", "kubernetesVersion"];
 
 impl Policy {
@@ -50,7 +50,12 @@ fn waivers(resolved: &Resolved, today: Date) -> Vec<Diagnostic> {
                 warnings.push(Diagnostic::warning(*at, message));
             } else if until.days() <= today.days() + SOON {
                 let left = until.days().saturating_sub(today.days());
-                let message = format!("this waiver ends on {until}, in {left} days");
+                let left = match left {
+                    0 => "today".to_owned(),
+                    1 => "tomorrow".to_owned(),
+                    days => format!("in {days} days"),
+                };
+                let message = format!("this waiver ends on {until}, {left}");
                 warnings.push(Diagnostic::warning(*at, message));
             }
         }

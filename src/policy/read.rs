@@ -232,8 +232,8 @@ impl Reader<'_> {
         let check = named.as_ref().and_then(|name| self.check(name));
         let id = get("id").and_then(|v| self.word(v, "an id"));
         if let Some(id) = id.as_ref().filter(|id| !is_id(&id.text)) {
-            let help =
-                "use letters, digits, `-`, `_` and `.`: it is the part of a finding's id before the `/`";
+            let help = "use at most 64 letters, digits, `-`, `_` and `.`, a letter or digit first: it is the part \
+                        of a finding's id before the `/`";
             self.help(id.at.span, format!("{} can't be an id", quoted(&id.text)), help.to_owned());
         }
         let severity = get("severity").and_then(|v| self.typed(v)).unwrap_or_default();

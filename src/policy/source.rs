@@ -52,8 +52,10 @@ impl Source {
                 Some(profile) => Ok(profile.text.as_bytes().to_vec()),
                 None => Err(Unreadable {
                     message: format!("there is no profile {}", quoted(name)),
-                    help: did_you_mean(name, profiles::ALL.iter().map(|p| p.name))
-                        .map(|help| format!("{help} A file needs a `/` in its name, or ends in `.yaml`")),
+                    help: did_you_mean(name, profiles::ALL.iter().map(|p| p.name)).map(|help| {
+                        let end = if help.ends_with('?') { "" } else { "." };
+                        format!("{help}{end} A file of this name is {}", quoted(&format!("./{name}")))
+                    }),
                 }),
             },
         }

@@ -277,7 +277,7 @@ fn explain(text: &str, error: &serde_yaml::Error) -> Error {
         ),
         other => match UserMessageFormatter.format_message(other).as_ref() {
             "recursion limit exceeded" => (format!("lists and maps nest deeper than {DEPTH}"), None),
-            message => (message.to_owned(), None),
+            message => unquoted(text, at).unwrap_or_else(|| (message.to_owned(), None)),
         },
     };
     if let Some(tab) = tab_in_indentation(text, at) {
@@ -308,6 +308,27 @@ fn breached(breach: &BudgetBreach) -> (String, Option<String>) {
         _ => format!("too large in one way or another: {breach:?}"),
     };
     (message, None)
+}
+
+/// What to say where text lacks the quotes that YAML wants around it: the most frequent mistake of policies, since
+/// ranges begin with `>` and patterns with `*`.
+fn unquoted(text: &str, at: Span) -> Option<(String, Option<String>)> {
+    let rest = text.get(at.start as usize..)?.lines().next()?;
+    let first = rest.chars().next()?;
+    let example = match first {
+        // `>` and `|` with nothing but an indentation behind them do begin a block of text.
+        '>' | '|' if !rest.trim_end().ends_with(['>', '|', '+', '-']) => ">=5.10",
+        '*' | '&' => "*/memory",
+        '@' | '`' | '%' => "…",
+        ':' => {
+            let message =
+                "a second `:` in one line: text with a colon and a space in it has to stand in quotes";
+            return Some((message.to_owned(), Some("put quotes around all of it".to_owned())));
+        }
+        _ => return None,
+    };
+    let message = format!("text that begins with `{first}` has to stand in quotes");
+    Some((message, Some(format!("write it as `\"{example}\"`"))))
 }
 
 /// A tab among the white space that starts the line of `at`, or the line before it.

@@ -32,6 +32,11 @@ impl fmt::Display for NoMatch {
         write!(f, "`{option} {glob}` matches no rule and no finding of this policy")?;
         match nearest {
             Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
+            None if !glob.is_empty() && !glob.contains(['/', '*']) => write!(
+                f,
+                "; findings are called `rule/subject`, so that `*/{glob}` is what every rule says of {glob}; \
+                 `preflight --output json` shows the ids"
+            ),
             None => write!(f, "; `preflight --output json` shows the ids"),
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     range::Range,
 };
 use schemars::JsonSchema;
+use semver::Version;
 use serde::Deserialize;
 
 /// The release of the running kernel lies in a range of versions.
@@ -74,15 +75,20 @@ fn judge(params: &KernelVersionParams, release: &Release) -> Finding {
     let outside = |range: &&Range| !range.contains(&release.version);
     let missed = |range: &Range, severity: Severity, reason: &'static str, verb: &str| {
         let message = format!("kernel {} is {}, {verb} is {range}", release.text, release.version);
+        let remedy = if newer_helps(range) {
+            Remedy::new("Install a newer kernel of your distribution and reboot.")
+        } else {
+            Remedy::new(format!("Boot a kernel whose version lies in {range}."))
+        };
         Finding::problem(severity, SUBJECT, reason, message)
             .evidence([release.evidence.clone()])
             .notes(params.why.iter().cloned())
-            .remedy(Remedy::new("Install a newer kernel of your distribution and reboot.").reboot())
+            .remedy(remedy.reboot())
     };
     let vendor = vendor(&release.text);
     let finding = if let Some(range) = params.requires.as_ref().filter(outside) {
         let severity = if vendor.is_some() { Severity::Warn } else { Severity::Fail };
-        missed(range, severity, "too-old", "required")
+        missed(range, severity, if newer_helps(range) { "too-old" } else { "out-of-range" }, "required")
     } else if let Some(range) = params.recommends.as_ref().filter(outside) {
         missed(range, Severity::Warn, "not-recommended", "recommended")
     } else {
@@ -97,6 +103,11 @@ fn judge(params: &KernelVersionParams, release: &Release) -> Finding {
         )),
         None => finding,
     }
+}
+
+/// Whether the range has no upper end, so that a kernel outside of it is too old, not too new.
+fn newer_helps(range: &Range) -> bool {
+    range.contains(&Version::new(u64::MAX, 0, 0))
 }
 
 /// Whose kernel it is, where that vendor is known to backport features. Oracle's kernels bear both marks
@@ -215,6 +226,22 @@ mod tests {
         assert_eq!((finding.reason(), finding.severity()), ("not-recommended", Severity::Warn));
         let finding = run("4.9.0", Some(">=5.4"), Some(">=5.10"));
         assert_eq!((finding.reason(), finding.severity()), ("too-old", Severity::Fail));
+    }
+
+    #[test]
+    fn a_kernel_that_is_too_new_needs_no_newer_one() {
+        let mended = |range| {
+            let finding = run("6.12.8", Some(range), None);
+            (finding.reason().to_owned(), finding.mend().unwrap().summary.clone())
+        };
+        let (reason, mend) = mended("<6");
+        assert_eq!(
+            (reason.as_str(), mend.as_str()),
+            ("out-of-range", "Boot a kernel whose version lies in <6.")
+        );
+        assert_eq!(mended("~6.1").0, "out-of-range");
+        let (reason, mend) = mended(">=6.13");
+        assert!(reason == "too-old" && mend.starts_with("Install a newer kernel"), "{reason}: {mend}");
     }
 
     #[test]

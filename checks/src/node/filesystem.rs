@@ -54,8 +54,12 @@ impl Filesystem {
 
     fn open_root(directory: &Path, origin: Origin) -> Result<Self, ReadError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root =
-            fs::open(directory, flags, Mode::empty()).map_err(|e| error(&directory.to_string_lossy(), e))?;
+        let root = fs::open(directory, flags, Mode::empty()).map_err(|e| {
+            let path = directory.to_string_lossy();
+            // Inside a node this means that a path is not there; of the root itself it is said as it is.
+            let wrong_kind = || ReadError::new(&*path, ReadErrorKind::WrongKind("not a directory"));
+            if e == Errno::NOTDIR { wrong_kind() } else { error(&path, e) }
+        })?;
         Ok(Self { root, origin, walk: AtomicBool::new(false) })
     }
 

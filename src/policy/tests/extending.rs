@@ -117,7 +117,7 @@ fn profiles_by_name_and_files_by_path() {
     assert_eq!(
         wrong(&Source::named("kubernetes-wroker")).to_string(),
         "profile kubernetes-wroker: error: there is no profile `kubernetes-wroker`\n  = help: did you mean \
-         `kubernetes-worker`? A file needs a `/` in its name, or ends in `.yaml`\n"
+         `kubernetes-worker`? A file of this name is `./kubernetes-wroker`\n"
     );
 }
 

@@ -113,7 +113,7 @@ fn each_kind_of_mistake() {
         ("checks: [{check: beta, onUnknown: pass}]", "3:35: what could not be determined never passes"),
         ("checks: [{check: beta, onUnknown: true}]", "3:35: expected one of the names, found true or false"),
         ("checks: [{check: beta, with: []}]", "3:30: expected a map, found a list"),
-        ("checks: [{check: alpha, with: {count: 101}}]", "3:31: `count` is at most 100"),
+        ("checks: [{check: alpha, with: {count: 101}}]", "3:39: `count` is at most 100"),
         (
             "checks: [{check: alpha, with: {count: -1}}]",
             "3:39: expected a whole number from 0 to 4294967295, found the number `-1`",
@@ -177,6 +177,100 @@ fn each_kind_of_mistake() {
         }
     }
     assert!(differ.is_empty(), "{differ:#?}");
+}
+
+#[test]
+fn text_without_the_quotes_that_yaml_wants() {
+    let begins = |c: char| format!("text that begins with `{c}` has to stand in quotes");
+    let colon = "a second `:` in one line: text with a colon and a space in it has to stand in quotes";
+    for (body, place, want) in [
+        ("checks:\n- check: alpha\n  with:\n    requires: >=5.10\n", "6:15", begins('>')),
+        ("checks:\n- check: alpha\n  when:\n    kernel: >= 5, <7  # why\n", "6:13", begins('>')),
+        ("checks: [{check: alpha, with: {requires: >=5.10}}]\n", "3:42", begins('>')),
+        ("waivers:\n- finding: *\n", "4:12", begins('*')),
+        ("waivers: [{finding: */memory, reason: x}]\n", "3:21", begins('*')),
+        ("metadata:\n  name: @x\n", "4:9", begins('@')),
+        ("waivers:\n- finding: x\n  reason: see: there\n", "5:14", colon.to_owned()),
+        ("metadata: {name: a: b}\n", "3:19", colon.to_owned()),
+    ] {
+        let found = wrong(&Source::Stdin(format!("{HEAD}{body}").into()));
+        assert_eq!(summary(&found), [format!("standard input:{place}: {want}")], "{body}");
+        assert!(found.iter().all(|d| d.help.is_some()), "{found}");
+    }
+    // A block of text is no such mistake.
+    let block = "metadata:\n  description: >-\n    two\n    lines\nchecks: [{check: beta}]\n";
+    assert_eq!(policy(block).description.as_deref(), Some("two lines"));
+}
+
+#[test]
+fn what_a_check_says_of_its_parameters_has_its_place() {
+    let body = "\
+checks:
+  - check: cgroup-controllers
+    with:
+      required: [cpu, memroy, pids, cpuest]
+      optional: [io, blkio]
+  - check: filesystems
+    with: { required: [overlay, a/b] }
+  - check: kernel-modules
+    with:
+      required: [overlay, { name: x, anyOf: ['a b'] }, overlay.ko]
+  - check: kernel-config
+    with: { required: [CGROUPS, CONFIG_CGROUPS] }
+  - check: kernel-version
+    with: { why: because }
+  - check: cgroup-hierarchy
+    with: { accept: [] }
+  - check: namespaces
+    with: { required: [], optional: [] }
+  - { id: modules, check: kernel-modules,
+      with: { required: ['a b'] } }
+";
+    let source = Source::Stdin(format!("{HEAD}{body}").into());
+    let Err(LoadError::Policy(found)) = Policy::load(&source, &[]) else { panic!("it is wrong") };
+    let places: Vec<_> = summary(&found)
+        .iter()
+        .map(|line| line.trim_start_matches("standard input:").chars().take(30).collect::<String>())
+        .collect();
+    let want = [
+        "6:23: no cgroup controller is ",
+        "6:37: no cgroup controller is ",
+        "7:22: the controller `blkio` i",
+        "9:33: `a/b` is not the name of",
+        "12:46: `a b` is not the name o",
+        "12:56: `overlay.ko` is a file;",
+        "14:33: CONFIG_CGROUPS is liste",
+        "16:11: give `requires` or `rec",
+        "18:21: `accept` is empty: no n",
+        "20:37: no namespace is named; ",
+        "22:26: `a b` is not the name o",
+    ];
+    assert_eq!(places, want, "{found}");
+}
+
+#[test]
+fn many_wrong_names_take_no_time() {
+    for (rules, names) in [(1, 9_000), (130, 70), (1_000, 6)] {
+        let names = (0..names).map(|i| format!("'a {i}'")).collect::<Vec<_>>().join(",");
+        let rule = |i| format!("  - {{ id: r{i}, check: filesystems, with: {{ required: [{names}] }} }}\n");
+        let body: String = (0..rules).map(rule).collect();
+        let now = std::time::Instant::now();
+        assert!(Policy::load(&Source::Stdin(format!("{HEAD}checks:\n{body}").into()), &[]).is_err());
+        assert!(now.elapsed().as_secs() < 5, "{rules}: {:?}", now.elapsed());
+    }
+}
+
+#[test]
+fn what_an_id_may_be() {
+    for bad in ["a/b", "-a", "'a b'", "ä", "'*'", &"x".repeat(65)] {
+        let found = errors(&format!("checks: [{{check: beta, id: {bad}}}]\n"));
+        assert!(found.contains("can't be an id"), "{found}");
+        assert!(found.contains("use at most 64 letters, digits,"), "{found}");
+        assert!(found.contains("a letter or digit first"), "{found}");
+    }
+    for good in ["a", "1", "a.b_c-D", &"x".repeat(64)] {
+        assert_eq!(ids(&policy(&format!("checks: [{{check: beta, id: {good}}}]\n"))), [good]);
+    }
 }
 
 #[test]

@@ -100,7 +100,7 @@ waivers:
 #[test]
 fn lint_finds_what_is_questionable() {
     let body = format!(
-        "{HEAD}inputs: {{role: worker, cni: x}}\nchecks: [{{check: beta}}]\nwaivers:\n  - {{finding: 'beta/*', reason: r, until: 2026-11-21}}\n  - {{finding: 'beta/x', reason: r, until: 2026-12-22}}\n  - {{finding: 'beta/y', reason: r, until: 2026-12-23}}\n  - {{finding: 'btea/x', reason: r}}\n"
+        "{HEAD}inputs: {{role: worker, cni: x}}\nchecks: [{{check: beta}}]\nwaivers:\n  - {{finding: 'beta/*', reason: r, until: 2026-11-21}}\n  - {{finding: 'beta/x', reason: r, until: 2026-12-22}}\n  - {{finding: 'beta/y', reason: r, until: 2026-12-23}}\n  - {{finding: 'btea/x', reason: r}}\n  - {{finding: 'beta/z', reason: r, until: 2026-11-22}}\n  - {{finding: 'beta/a', reason: r, until: 2026-11-23}}\n"
     );
     let today = "2026-11-22".parse().unwrap();
     let found = lint(&Source::Stdin(body.into()), &[], today, CHECKS).unwrap();
@@ -113,6 +113,8 @@ fn lint_finds_what_is_questionable() {
             ((6, 43), "this waiver ended on 2026-11-21 and holds no longer"),
             ((7, 43), "this waiver ends on 2026-12-22, in 30 days"),
             ((9, 15), "no rule of this policy has findings that `btea/x` matches"),
+            ((10, 43), "this waiver ends on 2026-11-22, today"),
+            ((11, 43), "this waiver ends on 2026-11-23, tomorrow"),
         ]
     );
     assert!(found.to_string().contains("did you mean `beta/*`?"), "{found}");

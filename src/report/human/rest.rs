@@ -27,7 +27,10 @@ pub(super) fn skipped(report: &Report, style: Style) -> String {
     if style.verbose {
         return in_full(report, Verdict::Skip, style);
     }
+    let is_unknown = |id: &str| report.findings.iter().any(|f| f.id == id && !f.determined);
     let why = |finding: &Finding| match (&finding.blocked_by, finding.determined) {
+        // They share the reason why nothing is known, and need not follow from each other.
+        (Some(by), false) if is_unknown(by) => format!("undetermined like {by}"),
         (Some(by), _) => format!("follows from {by}"),
         (None, false) => "undetermined".to_owned(),
         (None, true) => finding.reason.clone(),
