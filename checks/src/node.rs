@@ -8,11 +8,14 @@ mod door;
 mod filesystem;
 mod memo;
 mod memory;
+mod probe;
+mod sys;
 mod watch;
 
 pub use door::{Door, FileKind, Filesystem as FilesystemType, ReadError, ReadErrorKind};
 pub use filesystem::Filesystem;
 pub use memory::Memory;
+pub use probe::{Answer, Probe, Probed};
 pub use watch::Watch;
 
 use crate::evidence::{Evidence, Unknown};
@@ -37,6 +40,7 @@ pub struct Node {
     door: Arc<dyn Door>,
     watch: Arc<Watch>,
     reads: RefCell<HashMap<String, Rc<Read>>>,
+    probes: RefCell<HashMap<Probe, Rc<Probed>>>,
     facts: Memo,
 }
 
@@ -44,7 +48,7 @@ impl Node {
     /// A node behind `door`; `watch` knows what is being read at the moment, and what hung before.
     #[must_use]
     pub fn new(door: Arc<dyn Door>, watch: Arc<Watch>) -> Self {
-        Self { door, watch, reads: RefCell::default(), facts: Memo::default() }
+        Self { door, watch, reads: RefCell::default(), probes: RefCell::default(), facts: Memo::default() }
     }
 
     /// A node made of files in memory, for tests.
@@ -118,6 +122,21 @@ impl Node {
     /// [`ReadErrorKind::LiveOnly`] on anything but a live node.
     pub fn machine(&self) -> Result<String, ReadError> {
         self.door.machine()
+    }
+
+    /// Asks the live kernel a named question, once: a second call gives the first answer.
+    pub fn probe(&self, probe: &Probe) -> Rc<Probed> {
+        if let Some(probed) = self.probes.borrow().get(probe) {
+            return Rc::clone(probed);
+        }
+        let result = self.watch.during(&probe.to_string(), || self.door.probe(probe));
+        match &result {
+            Ok(answer) => tracing::debug!(%probe, %answer, "asked"),
+            Err(e) => tracing::debug!(%probe, error = %e.kind, "not asked"),
+        }
+        let probed = Rc::new(Probed { probe: probe.clone(), result });
+        self.probes.borrow_mut().insert(probe.clone(), Rc::clone(&probed));
+        probed
     }
 
     /// The effective user id of this program on a live node.

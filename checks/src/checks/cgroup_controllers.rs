@@ -1,6 +1,8 @@
 //! `cgroup-controllers`: every cgroup controller that the kubelet and the runtime need can be used, and if not, why.
 
+mod devices;
 mod functions;
+mod perf_event;
 mod pods;
 mod remedies;
 
@@ -29,9 +31,13 @@ use serde::Deserialize;
 /// On a v2 node a controller can be used if it is listed in cgroup.controllers or implicit; where the cgroup of the
 /// pods (`kubepods.slice` or `kubepods`) exists already, it has to reach that one, too. `devices`, `freezer` and
 /// `cpuacct` are never listed there, and never missing: what replaces them is looked at instead. For `freezer` that is
-/// a `cgroup.freeze` in a cgroup below the root, for `cpuacct` `cpu.stat`, for `devices` the kernel's option
-/// CONFIG_CGROUP_BPF (by configuration only: the kernel itself is not asked). On a v1 or hybrid node a controller can
-/// be used if its version 1 hierarchy is mounted.
+/// a `cgroup.freeze` in a cgroup below the root, for `cpuacct` `cpu.stat`. For `devices` the running kernel is asked
+/// with bpf(2) which programs control the access to devices (BPF_PROG_QUERY); where it knows no such programs, one of
+/// two instructions is loaded as a second opinion, attached to nothing and let go at once. Who may not ask
+/// (CAP_NET_ADMIN and CAP_BPF, or CAP_SYS_ADMIN), and a tree under `--root`, have the option CONFIG_CGROUP_BPF instead,
+/// and the finding says so; that option is all that is looked at for `net_cls` and `net_prio`. Where `perf_event` is
+/// wanted, an event of a cgroup is opened with perf_event_open(2), never enabled, and closed. On a v1 or hybrid node a
+/// controller can be used if its version 1 hierarchy is mounted.
 ///
 /// Both names are understood: `io` is `blkio` on version 1.
 ///
@@ -49,8 +55,9 @@ use serde::Deserialize;
 ///
 /// ## Sources
 /// kernel/cgroup/cgroup.c (`cgroup_control`, `cgroup_init`, `cgroup_stat_show`) and kernel/cgroup/cgroup-v1.c of Linux
-/// 5.10 to 7.3; cgroups(7); system-validators v1.12.1 for what the kubelet needs: cpu, cpuset, devices, freezer, memory,
-/// pids, and hugetlb and io where wanted.
+/// 5.10 to 7.3; cgroups(7); kernel/bpf/syscall.c (`bpf_prog_query`) and kernel/events/core.c (`perf_cgroup_connect`);
+/// system-validators v1.12.1 for what the kubelet needs: cpu, cpuset, devices, freezer, memory, pids, and hugetlb and io
+/// where wanted.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct CgroupControllersParams {
@@ -179,6 +186,11 @@ impl Question<'_> {
     }
 
     fn on_v2(&self, s: &Subsystem) -> Finding {
+        let finding = self.on_v2_by_files(s);
+        if s.name == "perf_event" { perf_event::confirm(self, s, finding) } else { finding }
+    }
+
+    fn on_v2_by_files(&self, s: &Subsystem) -> Finding {
         match s.state {
             State::Listed => pods::withheld(self, &s.name).unwrap_or_else(|| {
                 self.usable(s, "listed", format!("{} is listed in cgroup.controllers", self.name))

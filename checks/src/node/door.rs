@@ -1,6 +1,6 @@
 //! The narrow door through which every look at a node goes, and how it can be shut.
 
-use super::Origin;
+use super::{Answer, Origin, Probe};
 use crate::evidence::{Evidence, Unknown};
 use std::fmt;
 
@@ -44,6 +44,15 @@ pub trait Door: Send + Sync {
     /// [`ReadErrorKind::LiveOnly`] where the tree is not the machine itself.
     fn machine(&self) -> Result<String, ReadError> {
         Err(ReadError::new("uname", ReadErrorKind::LiveOnly))
+    }
+
+    /// Asks the live kernel a named question.
+    ///
+    /// # Errors
+    /// [`ReadErrorKind::LiveOnly`] where the tree is not the machine itself; as [`Door::list`] where the directory in
+    /// question can't be opened. What the kernel refuses is an [`Answer`], not an error.
+    fn probe(&self, probe: &Probe) -> Result<Answer, ReadError> {
+        Err(ReadError::new(probe.call(), ReadErrorKind::LiveOnly))
     }
 
     /// The effective user id with which a live node is looked at.

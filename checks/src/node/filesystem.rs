@@ -8,7 +8,7 @@
 // This file is the door (clippy.toml forbids these calls everywhere else).
 #![allow(clippy::disallowed_methods)]
 
-use super::{Door, FileKind, Origin, ReadError, ReadErrorKind, door};
+use super::{Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags},
@@ -243,6 +243,16 @@ impl Door for Filesystem {
         }
     }
 
+    fn probe(&self, probe: &Probe) -> Result<Answer, ReadError> {
+        if self.origin != Origin::Live {
+            return Err(ReadError::new(probe.call(), ReadErrorKind::LiveOnly));
+        }
+        let Some(path) = probe.directory() else { return probe.ask(None) };
+        // Not O_PATH: perf_event_open takes no such handle (EBADF).
+        let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
+        probe.ask(Some(directory.as_fd()))
+    }
+
     fn user(&self) -> Option<u32> {
         (self.origin == Origin::Live).then(|| rustix::process::geteuid().as_raw())
     }
@@ -327,9 +337,14 @@ mod tests {
     fn only_the_live_machine_answers_live_questions() {
         let (_dir, door) = tree();
         assert_eq!(door.filesystem("/").unwrap_err().kind, ReadErrorKind::LiveOnly);
+        assert_eq!(door.probe(&Probe::CgroupDeviceLoad).unwrap_err().kind, ReadErrorKind::LiveOnly);
         assert_eq!(door.user(), None);
         let live = Filesystem::live().unwrap();
         assert_eq!(live.filesystem("/proc").unwrap().magic, 0x9fa0);
         assert!(!live.read("/proc/sys/kernel/osrelease", 100).unwrap().is_empty());
+        let nowhere = Probe::PerfCgroup { directory: "/nowhere/at/all".into() };
+        assert!(live.probe(&nowhere).unwrap_err().is_missing());
+        let no_cgroup = Probe::CgroupDeviceQuery { directory: "/proc".into() };
+        assert!(matches!(live.probe(&no_cgroup).unwrap(), Answer::Errno(_)));
     }
 }

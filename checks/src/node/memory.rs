@@ -1,19 +1,20 @@
 //! A node made of files in memory: what tests register, and nothing else, exists.
 
-use super::{Door, FileKind, Origin, ReadError, ReadErrorKind, door::Filesystem};
+use super::{Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door::Filesystem};
 use std::collections::BTreeMap;
 
 /// Files in memory. Directories exist by the files below them.
 #[derive(Clone, Debug)]
 pub struct Memory {
     files: BTreeMap<String, Result<Vec<u8>, ReadErrorKind>>,
+    probes: BTreeMap<Probe, Answer>,
     origin: Origin,
     user: Option<u32>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { files: BTreeMap::new(), origin: Origin::Live, user: Some(0) }
+        Self { files: BTreeMap::new(), probes: BTreeMap::new(), origin: Origin::Live, user: Some(0) }
     }
 }
 
@@ -35,6 +36,14 @@ impl Memory {
     #[must_use]
     pub fn error(mut self, path: &str, kind: ReadErrorKind) -> Self {
         self.files.insert(path.to_owned(), Err(kind));
+        self
+    }
+
+    /// Adds the kernel's answer to a question: `ok`, `ok, 0 programs` or the name of an error. A question without
+    /// one is answered as where there is no live kernel to ask.
+    #[must_use]
+    pub fn probe(mut self, probe: Probe, answer: &str) -> Self {
+        self.probes.insert(probe, Answer::from(answer));
         self
     }
 
@@ -112,6 +121,11 @@ impl Door for Memory {
 
     fn filesystem(&self, path: &str) -> Result<Filesystem, ReadError> {
         Err(ReadError::new(path, ReadErrorKind::LiveOnly))
+    }
+
+    fn probe(&self, probe: &Probe) -> Result<Answer, ReadError> {
+        let answer = self.probes.get(probe).cloned();
+        answer.ok_or_else(|| ReadError::new(probe.call(), ReadErrorKind::LiveOnly))
     }
 
     fn user(&self) -> Option<u32> {

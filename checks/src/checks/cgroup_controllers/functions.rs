@@ -1,7 +1,7 @@
 //! What does the work of the version 1 controllers that version 2 never lists. They are never "missing" there: what
 //! replaces them is looked at, whatever became of the controller itself.
 
-use super::Question;
+use super::{Question, devices};
 use crate::{
     evidence::{Evidence, Proof, Unknown},
     facts::{
@@ -26,12 +26,12 @@ pub(super) fn answer(question: &Question<'_>) -> Option<Finding> {
     let finding = match question.name {
         "freezer" => freezer(question),
         "cpuacct" => cpuacct(question),
-        "devices" => {
-            by_option(question, "CONFIG_CGROUP_BPF", "device access control", "BPF_PROG_TYPE_CGROUP_DEVICE")
+        "devices" => devices::answer(question),
+        "net_cls" => {
+            by_option(question, "CONFIG_CGROUP_BPF", "marking of packets", "cgroup BPF programs", None)
         }
-        "net_cls" => by_option(question, "CONFIG_CGROUP_BPF", "marking of packets", "cgroup BPF programs"),
         "net_prio" => {
-            by_option(question, "CONFIG_CGROUP_BPF", "priority of packets", "BPF_PROG_TYPE_CGROUP_SOCK")
+            by_option(question, "CONFIG_CGROUP_BPF", "priority of packets", "BPF_PROG_TYPE_CGROUP_SOCK", None)
         }
         _ => return None,
     };
@@ -131,24 +131,52 @@ fn cpuacct(question: &Question<'_>) -> Finding {
     Finding::undetermined(question.severity, question.name, "unknown", "cpu.stat", &unknown)
 }
 
-fn by_option(question: &Question<'_>, option: &str, work: &str, means: &str) -> Finding {
+/// Why the running kernel did not tell itself whether something works.
+pub(super) struct NotAsked {
+    /// What it said, as a clause.
+    pub(super) said: String,
+    /// With what it would tell, as a clause.
+    pub(super) needs: &'static str,
+}
+
+/// Whether `work` is done through `means`, by the setting of `option` alone. `not_asked` where the kernel itself was to
+/// tell and did not.
+pub(super) fn by_option(
+    question: &Question<'_>,
+    option: &str,
+    work: &str,
+    means: &str,
+    not_asked: Option<&NotAsked>,
+) -> Finding {
     let name = question.name;
     let config = match question.node.kernel_config() {
         Ok(config) => config,
         Err(unknown) => {
-            let unknown = Unknown::new(format!("{work} on cgroup v2 takes {option}, and {}", unknown.reason))
+            let (said, needs) = not_asked.map_or_else(
+                || (format!("{work} on cgroup v2 takes {option}"), String::new()),
+                |n| (n.said.clone(), format!("{}, or ", n.needs)),
+            );
+            let unknown = Unknown::new(format!("{said}, and {}", unknown.reason))
                 .tried(unknown.evidence.iter().cloned())
-                .needs("a readable kernel configuration");
+                .needs(format!("{needs}a readable kernel configuration"));
             return Finding::undetermined(question.severity, name, "unknown", means, &unknown);
         }
     };
     let seen = config.evidence(option);
-    if config.get(option) == Setting::BuiltIn {
-        let message = format!("{work} works through {means}, by the kernel's configuration");
-        return Finding::pass(name, "replaced", message, seen)
-            .note("known from the configuration only: the kernel itself was not asked with bpf(2)");
+    if config.get(option) != Setting::BuiltIn {
+        let message = format!("{work} needs {means}: {option} is not set");
+        let finding = Finding::problem(question.severity, name, "no-bpf", message);
+        return finding.evidence([seen]).follows(option);
     }
-    Finding::problem(question.severity, name, "no-bpf", format!("{work} needs {means}: {option} is not set"))
-        .evidence([seen])
-        .follows(option)
+    let note = not_asked.map_or_else(
+        || "known from the configuration only: the kernel itself was not asked with bpf(2)".to_owned(),
+        |n| {
+            format!(
+                "known from the configuration only: {}; to have the kernel tell itself, {}",
+                n.said, n.needs
+            )
+        },
+    );
+    let message = format!("{work} works through {means}, by the kernel's configuration");
+    Finding::pass(name, "replaced", message, seen).note(note)
 }

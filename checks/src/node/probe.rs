@@ -1,0 +1,250 @@
+//! Named questions that no file answers: what is asked of the live kernel by a system call, and its answer as a text
+//! that can be kept and given again.
+
+use super::{ReadError, ReadErrorKind, sys};
+use crate::evidence::Evidence;
+use rustix::fd::BorrowedFd;
+use std::{fmt, io};
+
+/// A question to the live kernel. Each is a read: nothing is changed, and nothing of it is left behind (law 5).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Probe {
+    /// How many programs that control access to devices are attached to a cgroup of version 2.
+    CgroupDeviceQuery {
+        /// The directory of the cgroup.
+        directory: String,
+    },
+    /// Whether such a program can be loaded. It is attached to nothing and let go at once.
+    CgroupDeviceLoad,
+    /// Whether events can be counted for a cgroup alone. The event is never enabled and let go at once.
+    ///
+    /// The first such event since a while takes 7 to 15 ms: the kernel switches its accounting on and waits for all
+    /// processors (`account_event`, kernel/events/core.c; measured on 6.18).
+    PerfCgroup {
+        /// The directory of the cgroup.
+        directory: String,
+    },
+}
+
+impl Probe {
+    /// The system call, as it is named in evidence.
+    #[must_use]
+    pub fn call(&self) -> &'static str {
+        match self {
+            Self::CgroupDeviceQuery { .. } => "bpf(BPF_PROG_QUERY, BPF_CGROUP_DEVICE)",
+            Self::CgroupDeviceLoad => "bpf(BPF_PROG_LOAD, BPF_PROG_TYPE_CGROUP_DEVICE)",
+            Self::PerfCgroup { .. } => "perf_event_open(PERF_FLAG_PID_CGROUP)",
+        }
+    }
+
+    /// The directory that is asked about.
+    #[must_use]
+    pub fn directory(&self) -> Option<&str> {
+        match self {
+            Self::CgroupDeviceQuery { directory } | Self::PerfCgroup { directory } => Some(directory),
+            Self::CgroupDeviceLoad => None,
+        }
+    }
+
+    /// Asks the kernel; `directory` is what [`Probe::directory`] names.
+    pub(super) fn ask(&self, directory: Option<BorrowedFd<'_>>) -> Result<Answer, ReadError> {
+        let answer = match (self, directory) {
+            (Self::CgroupDeviceLoad, _) => sys::load_device_program().map(|()| "ok".to_owned()),
+            (Self::CgroupDeviceQuery { .. }, Some(directory)) => {
+                sys::count_device_programs(directory).map(|count| format!("ok, {count} programs"))
+            }
+            (Self::PerfCgroup { .. }, Some(directory)) => {
+                sys::open_cgroup_event(directory).map(|()| "ok".to_owned())
+            }
+            (_, None) => return Err(ReadError::new(self.call(), ReadErrorKind::LiveOnly)),
+        };
+        Ok(answer.map_or_else(|e| Answer::Errno(errno_name(&e)), Answer::Works))
+    }
+}
+
+/// The question in one line: the call and what it is asked about. Different questions have different lines.
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.call())?;
+        self.directory().map_or(Ok(()), |directory| write!(f, " on {directory}"))
+    }
+}
+
+/// What the kernel answered. As a text it is `ok`, `ok, …` or the name of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It worked; the whole text.
+    Works(String),
+    /// It failed with the error of this name (`EPERM`), or `errno 95` where it has none here.
+    Errno(String),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Works(text) | Self::Errno(text)) = self;
+        f.write_str(text)
+    }
+}
+
+impl From<&str> for Answer {
+    fn from(text: &str) -> Self {
+        if text == "ok" || text.starts_with("ok, ") {
+            Self::Works(text.to_owned())
+        } else {
+            Self::Errno(text.to_owned())
+        }
+    }
+}
+
+/// What came of asking one question.
+#[derive(Debug)]
+pub struct Probed {
+    pub(super) probe: Probe,
+    pub(super) result: Result<Answer, ReadError>,
+}
+
+impl Probed {
+    /// The system call, as it is named in evidence.
+    #[must_use]
+    pub fn call(&self) -> &'static str {
+        self.probe.call()
+    }
+
+    /// The kernel's answer.
+    ///
+    /// # Errors
+    /// Where the question could not be put: not on a live node, or the directory could not be opened.
+    pub fn answer(&self) -> Result<&Answer, &ReadError> {
+        self.result.as_ref()
+    }
+
+    /// Whether it works.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        matches!(self.result, Ok(Answer::Works(_)))
+    }
+
+    /// The name of the error that the kernel gave.
+    #[must_use]
+    pub fn errno(&self) -> Option<&str> {
+        match &self.result {
+            Ok(Answer::Errno(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What was seen, as evidence. None where there is no live kernel to ask.
+    #[must_use]
+    pub fn evidence(&self) -> Option<Evidence> {
+        match &self.result {
+            Ok(answer) => Some(Evidence::new(self.call(), answer.to_string())),
+            Err(e) if e.kind == ReadErrorKind::LiveOnly => None,
+            Err(e) => Some(Evidence::new(self.call(), e.to_string())),
+        }
+    }
+}
+
+/// The name of an error that these calls are known to give.
+fn errno_name(error: &io::Error) -> String {
+    let number = error.raw_os_error().unwrap_or_default();
+    let name = match number {
+        libc::EPERM => "EPERM",
+        libc::ENOENT => "ENOENT",
+        libc::E2BIG => "E2BIG",
+        libc::EBADF => "EBADF",
+        libc::EAGAIN => "EAGAIN",
+        libc::ENOMEM => "ENOMEM",
+        libc::EACCES => "EACCES",
+        libc::EBUSY => "EBUSY",
+        libc::ENODEV => "ENODEV",
+        libc::EINVAL => "EINVAL",
+        libc::EMFILE => "EMFILE",
+        libc::ENOSYS => "ENOSYS",
+        libc::EOPNOTSUPP => "EOPNOTSUPP",
+        _ => return format!("errno {number}"),
+    };
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::{Door, FileKind, Node, Origin};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    /// Counts how often it is asked, and answers what it is told to.
+    struct Counting(AtomicUsize, Result<Answer, ReadErrorKind>);
+
+    impl Door for Counting {
+        fn origin(&self) -> Origin {
+            Origin::Live
+        }
+        fn read(&self, path: &str, _: usize) -> Result<Vec<u8>, ReadError> {
+            Err(ReadError::new(path, ReadErrorKind::Missing))
+        }
+        fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+            Err(ReadError::new(path, ReadErrorKind::Missing))
+        }
+        fn kind(&self, path: &str) -> Result<FileKind, ReadError> {
+            Err(ReadError::new(path, ReadErrorKind::Missing))
+        }
+        fn probe(&self, probe: &Probe) -> Result<Answer, ReadError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            self.1.clone().map_err(|kind| ReadError::new(probe.directory().unwrap_or("/"), kind))
+        }
+    }
+
+    #[test]
+    fn each_question_is_put_once() {
+        let seen = |result| {
+            let door = Arc::new(Counting(AtomicUsize::new(0), result));
+            let node = Node::new(Arc::clone(&door) as Arc<dyn Door>, Arc::default());
+            let here = Probe::PerfCgroup { directory: "/here".into() };
+            let evidence = [&here, &here].map(|p| node.probe(p).evidence());
+            assert_eq!(door.0.load(Ordering::Relaxed), 1);
+            node.probe(&Probe::CgroupDeviceLoad);
+            assert_eq!(door.0.load(Ordering::Relaxed), 2);
+            evidence[1].clone().map(|e| e.observed)
+        };
+        assert_eq!(seen(Ok(Answer::from("EPERM"))).as_deref(), Some("EPERM"));
+        assert_eq!(seen(Err(ReadErrorKind::Missing)).as_deref(), Some("/here: does not exist"));
+        assert_eq!(seen(Err(ReadErrorKind::LiveOnly)), None);
+    }
+
+    #[test]
+    fn answers_survive_being_written_down() {
+        for answer in [
+            Answer::Works("ok".into()),
+            Answer::Works("ok, 3 programs".into()),
+            Answer::Errno("EPERM".into()),
+            Answer::Errno("errno 95".into()),
+        ] {
+            assert_eq!(Answer::from(answer.to_string().as_str()), answer);
+        }
+        assert_eq!(Answer::from("okay?"), Answer::Errno("okay?".into()));
+    }
+
+    #[test]
+    fn questions_have_lines_of_their_own() {
+        let directory = || "/sys/fs/cgroup".to_owned();
+        let lines = [
+            Probe::CgroupDeviceQuery { directory: directory() },
+            Probe::CgroupDeviceLoad,
+            Probe::PerfCgroup { directory: directory() },
+            Probe::PerfCgroup { directory: "/".into() },
+        ]
+        .map(|p| p.to_string());
+        assert_eq!(lines[0], "bpf(BPF_PROG_QUERY, BPF_CGROUP_DEVICE) on /sys/fs/cgroup");
+        let unique: std::collections::BTreeSet<_> = lines.iter().collect();
+        assert_eq!(unique.len(), lines.len());
+    }
+
+    #[test]
+    fn errors_have_names() {
+        assert_eq!(errno_name(&io::Error::from_raw_os_error(libc::ENOSYS)), "ENOSYS");
+        assert_eq!(errno_name(&io::Error::from_raw_os_error(77)), "errno 77");
+    }
+}
