@@ -3,7 +3,7 @@
 #
 # usage: boot.sh [-a PARAMETERS] [-t SECONDS] [-p PROGRAM]... KERNEL OUT SCRIPT [ARGUMENT]...
 #   KERNEL is a directory of kernels.sh, OUT a directory: it gets what the script leaves in /out, and `console`, the log.
-#   -a  more words for the kernel's command line     -t  the time limit, 60 s otherwise
+#   -a  more words for the kernel's command line     -t  the time limit, 120 s otherwise
 #   -p  a static program, put into /bin of the guest
 # Exit status: that of the script; 124 the time was over; 125 the guest died; 2 it could not be tried.
 # The guest has no disk and no network. TCG is used, for KVM is rarely to be had where tests run.
@@ -14,7 +14,7 @@ fail() {
     exit 2
 }
 
-parameters= limit=60 programs=()
+parameters= limit=120 programs=()
 while getopts a:t:p: option; do
     case $option in
     a) parameters=$OPTARG ;;
@@ -30,6 +30,7 @@ shift 3
 for command in qemu-system-x86_64 busybox cpio; do
     command -v "$command" >/dev/null || fail "$command is missing (Debian: qemu-system-x86, busybox-static, cpio)"
 done
+! ldd "$(command -v busybox)" >/dev/null 2>&1 || fail "busybox needs libraries (Debian: busybox-static)"
 kernel=$(find "$tree" -name 'vmlinuz*' | head -n 1)
 [[ -n $kernel ]] || fail "no kernel in $tree"
 
@@ -51,7 +52,7 @@ printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$root/etc/pa
 # Under QEMU 7.2 a guest now and then died right after a cmpxchg16b, and with several TCG threads while it patched its own
 # code (static keys): so neither is used.
 status=0
-timeout --kill-after=5 "$limit" qemu-system-x86_64 -accel tcg,thread=single -cpu max,-cx16 -M q35 -m 512 -smp 2 \
+timeout --kill-after=5 "$limit" qemu-system-x86_64 -accel tcg,thread=single -cpu max,-cx16 -M q35 -m 512 -smp 1 \
     -kernel "$kernel" -initrd "$work/initrd" -append "console=ttyS0 rdinit=/init panic=-1 quiet $parameters" \
     -display none -monitor none -nic none -no-reboot \
     -serial "file:$work/console" -serial "file:$work/result" </dev/null >"$work/qemu" 2>&1 || status=$?

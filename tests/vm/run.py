@@ -73,7 +73,7 @@ class Truth:
 
     def bit(self, mask, name):
         """Whether a subsystem stands in a mask."""
-        return bool(mask >> self.ids[name] & 1)
+        return name in self.ids and bool(mask >> self.ids[name] & 1)
 
     def contradictions(self):
         """Where the kernel shows something else than its memory says: then this harness is wrong."""
@@ -132,9 +132,8 @@ def compare_states(report, truth):
             continue
         seen = found[name]
         want = {"state": truth.state(name), "id": truth.ids.get(name)}
-        listed = None if truth.listed is None else name in truth.listed
-        if seen["state"] not in ("not-compiled", "disabled"):
-            want["listed"] = listed
+        if want["state"] not in ("not-compiled", "disabled"):
+            want["listed"] = None if truth.listed is None else name in truth.listed
             want["alsoInhibited"] = truth.bit(truth.inhibit, name)
             want["hierarchy"] = truth.hierarchy.get(seen["legacyName"])
         wrong = [f"{key} is {seen[key]}, in truth {value}" for key, value in want.items() if seen[key] != value]
