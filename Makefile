@@ -4,6 +4,8 @@ PREFIX ?= /usr/local
 TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 # The target whose C library is linked in. Only this one is tested.
 STATIC ?= x86_64-unknown-linux-gnu
+# Of `make vm` a part only: VM='--kernel 6.12 --mode hybrid'.
+VM ?=
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 DIST = preflight-$(VERSION)-$(firstword $(subst -, ,$(STATIC)))-linux
 
@@ -28,7 +30,9 @@ dist: ## one static file for any x86-64 Linux, and its SHA-256, in dist/
 	cd dist && sha256sum $(DIST) >$(DIST).sha256
 dist-test: dist ## run that file in an empty chroot with only /proc and /sys (root or user namespaces)
 	tests/dist.sh dist/$(DIST)
+vm: dist ## boot real kernels in QEMU with that file, and compare its cgroup states with their memory (Debian only)
+	tests/vm/run.py $(VM) dist/$(DIST)
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf dist
-.PHONY: help build test lint docs install dist dist-test clean
+.PHONY: help build test lint docs install dist dist-test vm clean
