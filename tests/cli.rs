@@ -133,6 +133,7 @@ fn wrong_usage_is_2_and_says_what_would_be_right() {
         (&["--config", "x.yaml", "list"], "`--config` stands before `list`"),
         (&["--only", "x", "run"], "`--only` stands before `run`"),
         (&["-q", "-v"], "cannot be used with"),
+        (&["cgroups", "--explain", "memory", "-o", "json"], "cannot be used with"),
         (&["--output-file", "/no/such/directory/report"], "no such directory"),
         (&["--output-file", "/"], "is a directory"),
         (&["--output-file", "/dev/null"], "is no regular file"),

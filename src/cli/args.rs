@@ -217,8 +217,8 @@ pub(super) struct CgroupsArgs {
     /// The node is the tree under DIR
     #[arg(long, value_name = "DIR")]
     pub(super) root: Option<PathBuf>,
-    /// Explain one subsystem, by its v1 or v2 name
-    #[arg(long, value_name = "NAME")]
+    /// Explain one subsystem, by its v1 or v2 name; for people only
+    #[arg(long, value_name = "NAME", conflicts_with = "output")]
     pub(super) explain: Option<String>,
 }
 

@@ -72,7 +72,10 @@ fn kind(schema: &Value, definitions: &Definitions) -> String {
         return constant.to_string().replace('"', "");
     }
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-        return values.iter().map(|v| v.to_string().replace('"', "")).collect::<Vec<_>>().join(" | ");
+        let mut names: Vec<_> = values.iter().map(|v| v.to_string().replace('"', "")).collect();
+        // `386` may be written as text and as a number.
+        names.dedup();
+        return names.join(" | ");
     }
     for key in ["anyOf", "oneOf", "allOf"] {
         if let Some(kinds) = schema.get(key).and_then(Value::as_array) {
@@ -173,6 +176,12 @@ mod tests {
     struct Nested {
         /// Its name.
         name: String,
+    }
+
+    #[test]
+    fn a_name_that_may_be_a_number_is_there_once() {
+        let schema = serde_json::json!({ "enum": ["arm64", "386", 386, "i686"] });
+        assert_eq!(kind(&schema, &Definitions::new()), "arm64 | 386 | i686");
     }
 
     #[test]

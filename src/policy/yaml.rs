@@ -328,7 +328,7 @@ fn unquoted(text: &str, at: Span) -> Option<(String, Option<String>)> {
         _ => return None,
     };
     let message = format!("text that begins with `{first}` has to stand in quotes");
-    Some((message, Some(format!("write it as `\"{example}\"`"))))
+    Some((message, Some(format!("put quotes around all of it, as in `\"{example}\"`"))))
 }
 
 /// A tab among the white space that starts the line of `at`, or the line before it.
