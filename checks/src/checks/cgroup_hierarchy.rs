@@ -35,7 +35,8 @@ use serde::Deserialize;
 ///
 /// ## How to mend it
 /// Boot with `systemd.unified_cgroup_hierarchy=1` on the kernel command line, or with a distribution that uses
-/// version 2 by default (Debian 11, Ubuntu 21.10, Fedora 31, RHEL 9 and later). On WSL2 add
+/// version 2 by default (Debian 11, Ubuntu 21.10, Fedora 31, RHEL 9 and later). With OpenRC set
+/// `rc_cgroup_mode="unified"` in `/etc/rc.conf`. On WSL2 add
 /// `kernelCommandLine = cgroup_no_v1=all` to the section `[wsl2]` of `.wslconfig`.
 ///
 /// ## Sources
@@ -89,13 +90,13 @@ impl Check for CgroupHierarchy {
 
     fn run(params: &CgroupHierarchyParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         let layout = node.cgroup_layout().as_ref().map_err(Clone::clone)?;
-        let finding = judge(params, layout);
+        let finding = judge(params, layout, node);
         out.push(finding.notes(remarks(layout, node)));
         Ok(())
     }
 }
 
-fn judge(params: &CgroupHierarchyParams, layout: &Layout) -> Finding {
+fn judge(params: &CgroupHierarchyParams, layout: &Layout, node: &Node) -> Finding {
     let kind = layout.kind;
     let evidence = || layout.evidence.iter().cloned();
     if kind == LayoutKind::None {
@@ -120,7 +121,7 @@ fn judge(params: &CgroupHierarchyParams, layout: &Layout) -> Finding {
         Finding::pass(SUBJECT, reason, message, Proof::new(first).and_all(seen))
     };
     let refuse = |severity, reason, message: String| {
-        Finding::problem(severity, SUBJECT, reason, message).evidence(evidence()).remedy(v2_remedy())
+        Finding::problem(severity, SUBJECT, reason, message).evidence(evidence()).remedy(v2_remedy(node))
     };
     if let Some(accept) = &params.accept {
         if accept.contains(&kind) {
@@ -212,7 +213,21 @@ fn remarks(layout: &Layout, node: &Node) -> Vec<String> {
     notes
 }
 
-fn v2_remedy() -> Remedy {
+/// How to get cgroup v2: who mounts the hierarchies at boot differs.
+fn v2_remedy(node: &Node) -> Remedy {
+    if node.environment().kind == environment::Kind::Wsl {
+        // WSL has no boot loader, and its own init mounts (microsoft/WSL#6662, #11857).
+        return Remedy::new("Boot WSL2 into cgroup v2: give its kernel `cgroup_no_v1=all`.")
+            .command("wsl --shutdown   # on Windows, after the change")
+            .persistent("%UserProfile%\\.wslconfig: [wsl2] kernelCommandLine = cgroup_no_v1=all")
+            .reboot();
+    }
+    if node.kind("/sbin/openrc").is_ok() {
+        return Remedy::new("Let OpenRC mount cgroup v2 alone, and reboot.")
+            .command("rc-update add cgroups boot")
+            .persistent("/etc/rc.conf: rc_cgroup_mode=\"unified\"")
+            .reboot();
+    }
     Remedy::new(
         "Boot into cgroup v2: give the kernel `systemd.unified_cgroup_hierarchy=1`, and `cgroup_no_v1=all` where \
          something still mounts v1.",
@@ -281,6 +296,20 @@ mod tests {
         ] {
             assert_eq!(verdict(&run(mounts, None, kubernetes)), want, "{mounts} {kubernetes:?}");
         }
+    }
+
+    #[test]
+    fn the_remedy_is_that_of_who_mounts() {
+        let persistent = |memory: Memory| {
+            let node = Node::in_memory(memory.file("/proc/self/mounts", HYBRID));
+            let mut out = Findings::default();
+            CgroupHierarchy::run(&CgroupHierarchyParams::default(), &node, &mut out).unwrap();
+            out.into_inner().remove(0).0.mend().unwrap().persistent.concat()
+        };
+        let wsl = Memory::new().file("/proc/sys/kernel/osrelease", "5.15.167.4-microsoft-standard-WSL2\n");
+        assert!(persistent(wsl).contains(".wslconfig"));
+        assert!(persistent(Memory::new().file("/sbin/openrc", "")).contains("rc_cgroup_mode"));
+        assert!(persistent(Memory::new()).contains("GRUB"));
     }
 
     #[test]

@@ -211,6 +211,15 @@ pub(super) fn judge(
             subsystem.notes.extend(notes::came_later(known, shown.version));
             subsystem.evidence.extend(evidence);
         }
+        // In the kernel or not, it is not to be had: what is named there and not listed is off.
+        Compiled::Unknown(why) if listed == Some(false) && disabling(name, legacy_name, shown).is_some() => {
+            subsystem.state = State::Disabled;
+            subsystem.basis = Basis::Expected;
+            subsystem.notes.push(notes::disabled_note(name, shown.cmdline, legacy_name));
+            subsystem.notes.push(format!("whether {name} is in this kernel at all could not be told: {why}"));
+            subsystem.evidence.extend(disabling(name, legacy_name, shown));
+            subsystem.evidence.extend(shown.sources.listed.iter().cloned());
+        }
         Compiled::Unknown(why) => {
             subsystem.basis = Basis::Expected;
             subsystem.notes.push(format!("whether {name} is in this kernel could not be told: {why}"));
@@ -345,12 +354,17 @@ fn judge_unlisted(subsystem: &mut Subsystem, shown: &Shown<'_>) {
     subsystem.notes.push(notes::unlisted_note(subsystem, shown.version));
 }
 
+/// The word of the command line that switches a subsystem off.
+fn disabling(name: &str, legacy: &str, shown: &Shown<'_>) -> Option<Evidence> {
+    notes::disabling_word(name, legacy, shown.cmdline).map(|word| Evidence::new("/proc/cmdline", word))
+}
+
 fn disabled(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<Vec<Evidence>> {
-    let word = notes::disabling_word(&subsystem.name, &subsystem.legacy_name, shown.cmdline);
+    let word = disabling(&subsystem.name, &subsystem.legacy_name, shown);
     let by_row = row.is_some_and(|r| !r.enabled);
     // Without a row (no version 1 side) only the command line tells; what is listed is certainly not disabled.
     let by_word = row.is_none() && word.is_some() && !subsystem.is_listed();
-    (by_row || by_word).then(|| word.map(|w| Evidence::new("/proc/cmdline", w)).into_iter().collect())
+    (by_row || by_word).then(|| word.into_iter().collect())
 }
 
 /// In which mask a subsystem stands that is in the kernel and enabled.

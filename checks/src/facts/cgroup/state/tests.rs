@@ -81,6 +81,12 @@ fn disabled_by_the_row_or_by_the_command_line() {
     let io = judge("io", &s, |_| None);
     assert_eq!((io.state, io.mask), (State::Disabled, None));
     assert!(io.notes[0].contains("`cgroup_disable=memory,blkio`"), "{:?}", io.notes);
+    // No row, no type information, no configuration (Raspberry Pi OS with Linux 6.12): it is off all the same.
+    s.ids = None;
+    assert_eq!(state("memory", &s), (State::Disabled, Basis::Expected));
+    let off = judge("memory", &s, |_| None);
+    assert_eq!(off.evidence[0], Evidence::new("/proc/cmdline", "cgroup_disable=memory,blkio"));
+    assert_eq!(off.notes.len(), 2);
     // Named on the command line, but not in this kernel.
     s.ids = Some(vec![("cpu".into(), 1)]);
     assert_eq!(state("memory", &s).0, State::NotCompiled);
