@@ -52,7 +52,7 @@ printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$root/etc/pa
 # Under QEMU 7.2 a guest now and then died right after a cmpxchg16b, and with several TCG threads while it patched its own
 # code (static keys): so neither is used.
 status=0
-timeout --kill-after=5 "$limit" qemu-system-x86_64 -accel tcg,thread=single -cpu max,-cx16 -M q35 -m 512 -smp 1 \
+timeout --foreground --kill-after=5 "$limit" qemu-system-x86_64 -accel tcg,thread=single -cpu max,-cx16 -M q35 -m 512 -smp 1 \
     -kernel "$kernel" -initrd "$work/initrd" -append "console=ttyS0 rdinit=/init panic=-1 quiet $parameters" \
     -display none -monitor none -nic none -no-reboot \
     -serial "file:$work/console" -serial "file:$work/result" </dev/null >"$work/qemu" 2>&1 || status=$?

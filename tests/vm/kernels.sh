@@ -38,14 +38,16 @@ cached() {
 
 # An apt of its own below the cache, with the mirror that this machine's apt is set up with.
 set_up_apt() {
-    local mirror suite apt=$cache/apt
+    local uris mirror updates suite apt=$cache/apt
     [[ -r $keyring ]] || fail "$keyring is missing (Debian: debian-archive-keyring)"
-    mirror=$(apt-get update --print-uris | sed -n "s#^'\(.*/debian\)/dists/.*#\1#p" | head -n 1)
+    uris=$(apt-get update --print-uris) || fail "apt-get does not tell its mirrors"
+    mirror=$(sed -n "s#^'\(.*/debian\)/dists/.*#\1#p" <<<"$uris" | head -n 1)
     [[ -n $mirror ]] || fail "this machine's apt is set up with no Debian mirror"
+    updates=$(sed -n "s#^'\(.*/debian-security\)/dists/.*#\1#p" <<<"$uris" | head -n 1)
     mkdir -p "$apt"/{lists/partial,cache/archives/partial,parts}
     for suite in "${suites[@]}"; do echo "deb [signed-by=$keyring] $mirror $suite main"; done >"$apt/sources.list"
     for suite in "${security[@]}"; do
-        echo "deb [signed-by=$keyring] $mirror-security $suite main"
+        echo "deb [signed-by=$keyring] ${updates:-$mirror-security} $suite main"
     done >>"$apt/sources.list"
     cat >"$apt/apt.conf" <<CONF
 Dir::Etc::sourcelist "$apt/sources.list";
