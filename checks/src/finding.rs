@@ -73,9 +73,16 @@ pub struct Remedy {
 }
 
 impl Remedy {
-    /// A remedy that is only a sentence.
+    /// A remedy that is only a sentence; it gets its capital and its full stop where they are missing.
     pub fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), ..Self::default() }
+        let mut summary: String = summary.into();
+        if let Some(first) = summary.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        if !summary.ends_with(['.', '!', '?']) {
+            summary.push('.');
+        }
+        Self { summary, ..Self::default() }
     }
 
     /// Adds a command for the running system.
@@ -325,5 +332,17 @@ impl Findings {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_is_a_sentence() {
+        assert_eq!(Remedy::new("boot another kernel").summary, "Boot another kernel.");
+        assert_eq!(Remedy::new("Reboot.").summary, "Reboot.");
+        assert_eq!(Remedy::new("ältere").summary, "ältere.");
     }
 }

@@ -74,9 +74,14 @@ fn comparators(part: &str, whole: &str) -> Result<VersionReq, String> {
         return Err(format!("`{whole}` is not a version range: it is empty, or has nothing beside a `||`"));
     }
     if part.starts_with(|c: char| c.is_ascii_digit()) && !part.contains(['*', 'x', 'X']) {
+        let closed = if part.contains('.') {
+            format!("`~{part}` for its patch releases")
+        } else {
+            format!("`^{part}` for all of {part}.x")
+        };
         return Err(format!(
-            "`{part}` alone is not a range; write `>={part}` for this version and later, `~{part}` for its \
-             patch releases, or `={part}` for exactly this"
+            "`{part}` alone is not a range; write `>={part}` for this version and later, {closed}, or `={part}` for \
+             exactly this"
         ));
     }
     // A comparator may be separated by spaces as well as by commas, and from its number by a space.

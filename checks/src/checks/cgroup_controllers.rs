@@ -170,7 +170,10 @@ impl Question<'_> {
         }
         let Some(subsystem) = self.survey.find(self.name) else {
             let message = format!("this kernel has no cgroup controller {}", self.name);
-            return Finding::problem(self.severity, self.name, "not-compiled", message);
+            let seen = self.node.read("/proc/cgroups");
+            return Finding::problem(self.severity, self.name, "not-compiled", message)
+                .note("neither a file of the kernel nor the list of mainline's controllers knows that name")
+                .evidence([seen.evidence()]);
         };
         match self.survey.layout {
             LayoutKind::V2 => self.on_v2(subsystem),
