@@ -14,7 +14,7 @@ fail() {
     exit 2
 }
 
-parameters= limit=120 programs=()
+parameters='' limit=120 programs=()
 while getopts a:t:p: option; do
     case $option in
     a) parameters=$OPTARG ;;

@@ -1,0 +1,113 @@
+"""Compares the ladder of evidence and the masks that were read with what had to be possible in that boot."""
+
+import re
+
+ERRNO = r"\b(EACCES|EPERM)\b"
+
+
+def compare(report, truth, ask):
+    """Yields what is wrong with the ladder, the readings, and what is called measured."""
+    if report["disagreements"]:
+        yield f"disagreements: {report['disagreements']}"
+    yield from compare_ladder(report, truth, ask)
+    yield from compare_readings(report, truth, ask)
+    yield from compare_basis(report)
+
+
+def kcore(truth, ask):
+    """The status of the step that reads /proc/kcore, and what its detail has to tell."""
+    if not ask.prove:
+        return "not-asked", "--prove"
+    if ask.user == "nobody":
+        return "unavailable", ERRNO
+    if truth.mode in ("v2-lockdown", "v2-lockdown-boot"):
+        return "unavailable", r"\bEPERM\b.*lockdown|lockdown.*\bEPERM\b"
+    if truth.mode == "v2-kptr":
+        return "unavailable", "kptr_restrict"
+    return "answered", ""
+
+
+def kprobe(truth, ask):
+    """The same of the kprobe events."""
+    if not ask.prove or "probe" not in ask.allow:
+        return "not-asked", "probe"
+    if ask.user == "nobody":
+        return "unavailable", ERRNO
+    if truth.mode in ("v2-lockdown", "v2-lockdown-boot"):
+        return "unavailable", r"\bEPERM\b|\bEACCES\b"
+    if "write" not in ask.allow and (truth.layout in ("v1", "none") or truth.mode == "v2-no-tracefs"):
+        # No cgroup.controllers makes the event fire, or no tracefs is there to make it in; both have to be mounted.
+        return "unavailable", "--allow.*write"
+    # cgroup_control() is a function of its own in 5.10 and inlined in all later ones.
+    return "answered", "" if truth.version() < (6, 0) else r"\bcgroup_control\b"
+
+
+def compare_ladder(report, truth, ask):
+    ladder = {rung["step"]: rung for rung in report["ladder"]}
+    want = {"kcore": kcore(truth, ask), "kprobe": kprobe(truth, ask)}
+    if "write" not in ask.allow:
+        want["subtree-control"] = "not-asked", "write"
+    elif ask.user == "nobody":
+        want["subtree-control"] = "unavailable", ERRNO
+    elif truth.layout in ("v2", "hybrid") and truth.mode not in ("v2-read-only", "container"):
+        want["subtree-control"] = "answered", ""
+    # The names in cgroup.stat came with 6.12, and need a cgroup2.
+    if truth.listed is not None:
+        want["cgroup-stat"] = "answered" if truth.version() >= (6, 12) else "unavailable", ""
+    for step, (status, detail) in want.items():
+        seen = ladder.get(step)
+        if seen is None:
+            yield f"the ladder has no step {step}"
+        elif seen["status"] != status or not re.search(detail, seen["detail"], re.DOTALL):
+            yield f"step {step} of the ladder: {seen}, in truth {status} with {detail or 'any words'}"
+
+
+def compare_readings(report, truth, ask):
+    """Every number is that of masks.c, and every method that has to work has read them."""
+    kinds = []
+    for reading in report["readings"]:
+        want = {"implicit": truth.implicit, "inhibited": truth.inhibit, "widthBits": truth.width()}
+        if reading["attached"] is not None:
+            want["attached"] = truth.attached
+        if reading["control"] is not None:
+            want["control"] = truth.control()
+        wrong = [f"{key} is {reading[key]}, in truth {value}" for key, value in want.items() if reading[key] != value]
+        if wrong:
+            yield f"a reading: {'; '.join(wrong)}: {reading}"
+        kinds.append(kind(reading))
+    want = expected_readings(truth, ask)
+    if sorted(kinds) != sorted(want):
+        yield f"read by {kinds}, in truth it can be read by {want}"
+
+
+def kind(reading):
+    """The method of a reading, in one word."""
+    if reading["step"] == "kprobe" and reading["control"] is not None:
+        return "kretprobe"
+    words = [word for word in ("symbol", "address") if word in reading["method"]]
+    return " by ".join([reading["step"], *words])
+
+
+def expected_readings(truth, ask):
+    want = ["kcore"] if kcore(truth, ask)[0] == "answered" else []
+    if kprobe(truth, ask)[0] == "answered":
+        want.append("kprobe by symbol")
+        if truth.mode != "v2-kptr":
+            want.append("kprobe by address")
+        if truth.version() < (6, 0):
+            want.append("kretprobe")
+    return want
+
+
+def compare_basis(report):
+    """Nothing is measured without a reading; with one, the masks are, and whatever stands in them."""
+    read = bool(report["readings"])
+    if (report["masks"]["basis"] == "measured") != read:
+        yield f"the basis of the masks is {report['masks']['basis']}, with {len(report['readings'])} readings"
+    for controller in report["controllers"]:
+        measured = controller["basis"] == "measured"
+        words = f"{controller['name']} ({controller['state']}): basis {controller['basis']}, step {controller['step']}"
+        if measured and (not read or controller["step"] not in ("kcore", "kprobe")):
+            yield f"{words}, with {len(report['readings'])} readings"
+        if read and not measured and controller["state"] in ("implicit", "inhibited"):
+            yield f"{words}, and its mask was read"
