@@ -10,7 +10,7 @@ use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
     facts::{
-        cgroup::{Basis, CGROUP_ROOT, LayoutKind, State, Subsystem, Survey, table},
+        cgroup::{Ask, Basis, CGROUP_ROOT, LayoutKind, State, Subsystem, Survey, table},
         kernel_config::Setting,
     },
     finding::{Finding, Findings, Severity},
@@ -132,14 +132,14 @@ impl Check for CgroupControllers {
             let required = params.required.iter().map(|n| (n, Severity::Fail));
             required.chain(params.optional().map(|n| (n, Severity::Warn)))
         };
-        let mut survey = node.cgroup_survey(false)?;
+        let mut survey = node.cgroup_survey(&Ask::files())?;
         // The kernel's type information costs some milliseconds: it is asked only where the files leave doubt.
         let doubtful = |s: Option<&Subsystem>| {
             let no_config = node.kernel_config().is_err();
             s.is_none_or(|s| s.state == State::Unknown || (s.state == State::NotCompiled && no_config))
         };
         if wanted().any(|(name, _)| !functions::has(name) && doubtful(survey.find(name))) {
-            survey = node.cgroup_survey(true)?;
+            survey = node.cgroup_survey(&Ask::types())?;
         }
         for (name, severity) in wanted() {
             out.push(Question { node, survey: &survey, name, severity }.answer());

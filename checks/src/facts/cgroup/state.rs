@@ -4,6 +4,7 @@
 mod notes;
 
 use super::{
+    Step,
     files::Row,
     table::{self, Known, reached},
 };
@@ -142,6 +143,8 @@ pub struct Subsystem {
     /// The mask it stands in and how that is known. None if it is not compiled in, is disabled (it then has no bit
     /// in either), or cannot be told.
     pub mask: Option<(MaskSide, Basis)>,
+    /// The step of the ladder that tells the mask. None where `mask` is none.
+    pub step: Option<Step>,
     /// Whether the parent of the visible root passed it on. None at the real root, where nobody does.
     pub delegated: Option<bool>,
     /// Why, in sentences, the first for a table and all for a page.
@@ -200,6 +203,7 @@ pub(super) fn judge(
         legacy_mount: shown.legacy.get(legacy_name).map(|(point, _)| point.clone()),
         config: setting.as_ref().map(|(option, s, _)| (*option, s.clone())),
         mask: None,
+        step: None,
         delegated: None,
         notes: Vec::new(),
         evidence: Vec::new(),

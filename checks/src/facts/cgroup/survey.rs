@@ -2,6 +2,8 @@
 
 use super::{
     Layout, LayoutKind, Subsystem, files,
+    ladder::{Disagreement, Rung},
+    masks::{Attempt, Reading, ScratchAnswers},
     state::{self, Shown, Sources},
     table,
 };
@@ -10,6 +12,7 @@ use crate::{
     facts::{Known, btf},
     node::{Node, Origin, ReadErrorKind},
 };
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Every cgroup subsystem of a node, and where the kernel shows them.
@@ -26,6 +29,64 @@ pub struct Survey {
     pub mask_bits: Option<u32>,
     /// What could not be read and would have told more.
     pub gaps: Vec<Evidence>,
+    /// From where it is known which subsystems this kernel has.
+    pub universe: Universe,
+    /// What came of every step of the ladder, the best first.
+    pub ladder: Vec<Rung>,
+    /// The masks as they were read, by each method that could.
+    pub readings: Vec<Reading>,
+    /// Where two steps say what can't both be so.
+    pub disagreements: Vec<Disagreement>,
+}
+
+/// What a survey shall ask beyond the files of cgroups.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// The kernel's type information (3 to 6 MB), which tells for certain what is compiled in, and the ids.
+    pub types: bool,
+    /// Every step of the ladder that only reads, the kernel's memory included, also where nothing is in doubt.
+    pub prove: bool,
+    /// What kprobe events told, where that was allowed and tried.
+    pub traced: Vec<Attempt>,
+    /// What the kernel said in a scratch cgroup, where that was allowed and tried; none where it was not.
+    pub scratch: Option<Result<ScratchAnswers, Unknown>>,
+}
+
+impl Ask {
+    /// The files alone.
+    #[must_use]
+    pub fn files() -> Self {
+        Self::default()
+    }
+
+    /// The files and the kernel's type information.
+    #[must_use]
+    pub fn types() -> Self {
+        Self { types: true, ..Self::default() }
+    }
+}
+
+/// What tells which subsystems a kernel has, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UniverseSource {
+    /// `enum cgroup_subsys_id` in the kernel's type information.
+    Btf,
+    /// The symbols `NAME_cgrp_subsys` in /proc/kallsyms.
+    Kallsyms,
+    /// The union of what the files of cgroups name.
+    Files,
+    /// The kernel's configuration, for what no file names.
+    Config,
+}
+
+/// From where it is known which subsystems a kernel has.
+#[derive(Clone, Debug, Serialize)]
+pub struct Universe {
+    /// What told.
+    pub source: UniverseSource,
+    /// Why nothing better did, in the order of the sources.
+    pub instead_of: Vec<String>,
 }
 
 /// The cgroup2 mount of a layout.
@@ -52,17 +113,16 @@ impl Survey {
 }
 
 impl Node {
-    /// Surveys the cgroup subsystems. `with_btf` also reads the kernel's type information (3 to 6 MB), which tells
-    /// for certain what is compiled in, and the ids.
+    /// Surveys the cgroup subsystems, by as much as `ask` says.
     ///
     /// # Errors
     /// When the layout could not be determined.
-    pub fn cgroup_survey(&self, with_btf: bool) -> Known<Survey> {
+    pub fn cgroup_survey(&self, ask: &Ask) -> Known<Survey> {
         let layout = self.cgroup_layout().as_ref().map_err(Clone::clone)?;
         let mut gaps = Vec::new();
         let mut shown = self.shown(layout, &mut gaps);
         let mut mask_bits = None;
-        if with_btf {
+        if ask.types {
             match self.cgroup_types() {
                 Ok(types) => {
                     mask_bits = types.mask_bits;
@@ -90,7 +150,17 @@ impl Node {
                 .ok()
                 .map(|t| files::controllers(&t)),
         });
-        Ok(Survey { layout: layout.kind, unified, subsystems, mask_bits, gaps })
+        Ok(Survey {
+            layout: layout.kind,
+            unified,
+            subsystems,
+            mask_bits,
+            gaps,
+            universe: Universe { source: UniverseSource::Files, instead_of: Vec::new() },
+            ladder: Vec::new(),
+            readings: Vec::new(),
+            disagreements: Vec::new(),
+        })
     }
 
     fn shown<'a>(&'a self, layout: &Layout, gaps: &mut Vec<Evidence>) -> Shown<'a> {
@@ -219,7 +289,7 @@ mod tests {
     #[test]
     fn unknown_subsystems_are_carried_through() {
         let node = Node::in_memory(v2(Memory::new()));
-        let survey = node.cgroup_survey(false).unwrap();
+        let survey = node.cgroup_survey(&Ask::files()).unwrap();
         assert_eq!(survey.find("blkio").unwrap().state, State::Listed);
         assert_eq!(survey.subsystems.last().unwrap().name, "nvm");
         let unified = survey.unified.unwrap();
@@ -230,7 +300,7 @@ mod tests {
     fn btf_tells_ids_and_width() {
         let btf = include_bytes!("../../../tests/data/btf/btf-6.12.bin");
         let node = Node::in_memory(v2(Memory::new().file(btf::PATH, btf)));
-        let survey = node.cgroup_survey(true).unwrap();
+        let survey = node.cgroup_survey(&Ask::types()).unwrap();
         assert_eq!(survey.mask_bits, Some(16));
         assert_eq!(survey.find("memory").unwrap().id, Some(4));
         assert_eq!(survey.find("dmem").unwrap().state, State::NotCompiled);
@@ -243,8 +313,9 @@ mod tests {
             .file("/proc/sys/kernel/osrelease", "5.10.0-46-amd64\n")
             .file("/sys/fs/cgroup/cgroup.type", "domain\n");
         for empty in ["", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"] {
-            let survey =
-                Node::in_memory(memory.clone().file("/proc/cgroups", empty)).cgroup_survey(false).unwrap();
+            let survey = Node::in_memory(memory.clone().file("/proc/cgroups", empty))
+                .cgroup_survey(&Ask::files())
+                .unwrap();
             assert_eq!(survey.find("pids").unwrap().state, State::Unknown);
             assert!(survey.gaps.iter().any(|e| e.source == "/proc/cgroups"), "{:?}", survey.gaps);
         }
@@ -258,8 +329,9 @@ mod tests {
             );
             v2(Memory::new()).file("/proc/self/mountinfo", mounts)
         };
-        let is_root =
-            |memory: Memory| Node::in_memory(memory).cgroup_survey(false).unwrap().unified.unwrap().is_root;
+        let is_root = |memory: Memory| {
+            Node::in_memory(memory).cgroup_survey(&Ask::files()).unwrap().unified.unwrap().is_root
+        };
         assert_eq!(is_root(seen("/../..")), Some(true));
         assert_eq!(is_root(seen("/../..").file("/sys/fs/cgroup/cgroup.type", "domain\n")), Some(false));
         // A tree that holds nothing but the list tells neither.
@@ -275,7 +347,7 @@ mod tests {
     fn a_file_that_only_other_cgroups_have_tells_that_this_is_not_the_root() {
         for file in ["cgroup.type", "cgroup.events"] {
             let memory = v2(Memory::new()).file(&format!("/sys/fs/cgroup/{file}"), "domain\n");
-            let survey = Node::in_memory(memory).cgroup_survey(false).unwrap();
+            let survey = Node::in_memory(memory).cgroup_survey(&Ask::files()).unwrap();
             assert_eq!(survey.unified.unwrap().is_root, Some(false));
         }
     }
