@@ -175,11 +175,24 @@ impl Question<'_> {
                 .note("neither a file of the kernel nor the list of mainline's controllers knows that name")
                 .evidence([seen.evidence()]);
         };
+        if let Some(finding) = self.contradicted(subsystem) {
+            return finding;
+        }
         match self.survey.layout {
             LayoutKind::V2 => self.on_v2(subsystem),
             LayoutKind::V1 | LayoutKind::Hybrid => self.on_v1(subsystem),
             LayoutKind::None => self.unusable(subsystem, subsystem.state.as_str()),
         }
+    }
+
+    /// The finding where what the kernel shows of this controller can't all be so: then none of it is believed.
+    fn contradicted(&self, s: &Subsystem) -> Option<Finding> {
+        let found = self.survey.disagreements.iter().find(|d| d.subject == s.name)?;
+        let unknown = Unknown::new(&found.message)
+            .tried(found.evidence.iter().cloned())
+            .needs("`preflight cgroups --prove` as root reads the kernel's own masks");
+        let message = "what the kernel shows of it contradicts itself";
+        Some(Finding::undetermined(self.severity, self.name, "disagreement", message, &unknown))
     }
 
     /// Where the only cgroup2 is, if that is where neither the kubelet nor a runtime looks.
