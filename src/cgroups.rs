@@ -10,7 +10,7 @@ use preflight_checks::{
     Node,
     facts::{
         Known,
-        cgroup::{Basis, MaskSide, Subsystem, Survey, Unified},
+        cgroup::{Ask, Basis, MaskSide, Subsystem, Survey, Unified},
         kernel_config::Setting,
     },
 };
@@ -20,7 +20,7 @@ use preflight_checks::{
 /// # Errors
 /// When the layout could not be determined.
 pub fn report(node: &Node) -> Known<CgroupReport> {
-    let survey = node.cgroup_survey(true)?;
+    let survey = node.cgroup_survey(&Ask::types())?;
     let kernel = node.kernel_release().as_ref().ok().map(|r| r.text.clone());
     Ok(CgroupReport::of(&survey, kernel))
 }
@@ -40,6 +40,10 @@ impl CgroupReport {
             controllers: survey.subsystems.iter().map(Controller::of).collect(),
             masks: Masks::of(survey),
             gaps: survey.gaps.clone(),
+            universe: survey.universe.clone(),
+            ladder: survey.ladder.clone(),
+            readings: survey.readings.clone(),
+            disagreements: survey.disagreements.clone(),
         }
     }
 }
@@ -54,6 +58,7 @@ impl Controller {
             id: s.id,
             state: s.state,
             basis: s.basis,
+            step: s.step,
             listed: s.listed,
             hierarchy: s.hierarchy,
             legacy_mount: s.legacy_mount.clone(),

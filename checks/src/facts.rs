@@ -6,6 +6,8 @@ pub mod cgroup;
 pub mod cmdline;
 pub mod environment;
 pub mod filesystems;
+pub mod kallsyms;
+pub mod kcore;
 pub mod kernel_config;
 pub(crate) mod module_options;
 pub mod modules;

@@ -15,6 +15,7 @@ pub mod names;
 pub mod node;
 pub mod range;
 pub mod registry;
+pub mod touch;
 pub mod value;
 
 pub use check::{BoundCheck, Check, DynCheck, Meta};

@@ -2,7 +2,11 @@
 
 use preflight_checks::{
     Evidence,
-    facts::cgroup::{Basis, LayoutKind, State},
+    facts::cgroup::{
+        Basis, LayoutKind, State, Step, Universe,
+        ladder::{Disagreement, Rung},
+        masks::Reading,
+    },
 };
 use serde::Serialize;
 
@@ -34,6 +38,14 @@ pub struct CgroupReport {
     pub masks: Masks,
     /// What could not be read and would have told more.
     pub gaps: Vec<Evidence>,
+    /// From where it is known which subsystems this kernel has, and why nothing better told.
+    pub universe: Universe,
+    /// The steps of the ladder of evidence, the best first, and what came of each.
+    pub ladder: Vec<Rung>,
+    /// The masks as they were read, by each method that could. Empty unless asked for with `--prove`.
+    pub readings: Vec<Reading>,
+    /// Where two steps say what can't both be so. Never empty without reason: somebody is wrong.
+    pub disagreements: Vec<Disagreement>,
 }
 
 /// One subsystem.
@@ -50,6 +62,9 @@ pub struct Controller {
     pub state: State,
     /// How that is known.
     pub basis: Basis,
+    /// The step of the ladder that tells on which side of the masks it stands. Null where that is not known, or the
+    /// subsystem has none (not compiled in, disabled).
+    pub step: Option<Step>,
     /// Whether it is in cgroup.controllers. Null where no cgroup2 is mounted or the list could not be read.
     pub listed: Option<bool>,
     /// 0 for version 2, otherwise a version 1 hierarchy. Null where /proc/cgroups has no row.

@@ -10,7 +10,7 @@ use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
     facts::{
-        cgroup::{Basis, CGROUP_ROOT, LayoutKind, State, Subsystem, Survey, table},
+        cgroup::{Ask, Basis, CGROUP_ROOT, LayoutKind, State, Subsystem, Survey, table},
         kernel_config::Setting,
     },
     finding::{Finding, Findings, Severity},
@@ -132,14 +132,14 @@ impl Check for CgroupControllers {
             let required = params.required.iter().map(|n| (n, Severity::Fail));
             required.chain(params.optional().map(|n| (n, Severity::Warn)))
         };
-        let mut survey = node.cgroup_survey(false)?;
+        let mut survey = node.cgroup_survey(&Ask::files())?;
         // The kernel's type information costs some milliseconds: it is asked only where the files leave doubt.
         let doubtful = |s: Option<&Subsystem>| {
             let no_config = node.kernel_config().is_err();
             s.is_none_or(|s| s.state == State::Unknown || (s.state == State::NotCompiled && no_config))
         };
         if wanted().any(|(name, _)| !functions::has(name) && doubtful(survey.find(name))) {
-            survey = node.cgroup_survey(true)?;
+            survey = node.cgroup_survey(&Ask::types())?;
         }
         for (name, severity) in wanted() {
             out.push(Question { node, survey: &survey, name, severity }.answer());
@@ -175,11 +175,24 @@ impl Question<'_> {
                 .note("neither a file of the kernel nor the list of mainline's controllers knows that name")
                 .evidence([seen.evidence()]);
         };
+        if let Some(finding) = self.contradicted(subsystem) {
+            return finding;
+        }
         match self.survey.layout {
             LayoutKind::V2 => self.on_v2(subsystem),
             LayoutKind::V1 | LayoutKind::Hybrid => self.on_v1(subsystem),
             LayoutKind::None => self.unusable(subsystem, subsystem.state.as_str()),
         }
+    }
+
+    /// The finding where what the kernel shows of this controller can't all be so: then none of it is believed.
+    fn contradicted(&self, s: &Subsystem) -> Option<Finding> {
+        let found = self.survey.disagreements.iter().find(|d| d.subject == s.name)?;
+        let unknown = Unknown::new(&found.message)
+            .tried(found.evidence.iter().cloned())
+            .needs("`preflight cgroups --prove` as root reads the kernel's own masks");
+        let message = "what the kernel shows of it contradicts itself";
+        Some(Finding::undetermined(self.severity, self.name, "disagreement", message, &unknown))
     }
 
     /// Where the only cgroup2 is, if that is where neither the kubelet nor a runtime looks.

@@ -1,15 +1,19 @@
 //! Control groups: the layout, and every subsystem's state with its reason.
 //!
 //! `layout` tells v2, v1, hybrid and none apart by the mounts; `table` is what is known of the kernel's
-//! subsystems by version; `files` parses the cgroup files; `state` infers each subsystem's state from what they
-//! show, as pure functions; `survey` reads a node and puts it all together.
+//! subsystems by version; `files` parses the cgroup files; `ladder` names the ways to learn more than they say, and
+//! `masks` what the best of them read; `state` infers each subsystem's state from all that, as pure functions;
+//! `survey` reads a node and puts it all together.
 
 pub mod files;
+pub mod ladder;
 mod layout;
+pub mod masks;
 mod state;
 mod survey;
 pub mod table;
 
+pub use ladder::Step;
 pub use layout::{CGROUP_ROOT, Layout, LayoutKind};
 pub use state::{Basis, MaskSide, State, Subsystem};
-pub use survey::{Survey, Unified};
+pub use survey::{Ask, Survey, Unified, Universe, UniverseSource};

@@ -193,6 +193,22 @@ impl Door for Filesystem {
         Ok(bytes)
     }
 
+    fn read_at(&self, path: &str, offset: u64, length: usize) -> Result<Vec<u8>, ReadError> {
+        let file = self.open_file(path)?;
+        let mut bytes = vec![0; length];
+        let mut filled = 0;
+        while filled < length {
+            match rustix::io::pread(&file, &mut bytes[filled..], offset.saturating_add(filled as u64)) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(error(path, e)),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         let handle = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
         let mut names = Vec::new();
@@ -321,6 +337,18 @@ mod tests {
         // A terabyte of nothing costs no more than the limit.
         std::fs::File::create(dir.path().join("huge")).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(door.read("/huge", 1000).unwrap_err().kind, ReadErrorKind::TooLarge(1000));
+    }
+
+    #[test]
+    fn a_part_is_read_without_the_rest() {
+        let (dir, door) = tree();
+        std::fs::write(dir.path().join("f"), "0123456789").unwrap();
+        for (offset, length, want) in [(0, 3, "012"), (8, 5, "89"), (10, 1, ""), (u64::MAX, 1, "")] {
+            // An offset that no file has is refused or the end.
+            let read = door.read_at("/f", offset, length);
+            assert!(read.is_err() && offset == u64::MAX || read.unwrap() == want.as_bytes(), "{offset}");
+        }
+        assert_eq!(door.read_at("/etc", 0, 1).unwrap_err().kind, ReadErrorKind::WrongKind("a directory"));
     }
 
     #[test]

@@ -56,6 +56,19 @@ fn listed_by_either_name() {
 }
 
 #[test]
+fn what_contradicts_itself_is_not_believed() {
+    // Listed in the root, and by cgroup.stat not among those that are not inhibited.
+    let stat = |names: &str| {
+        let lines: String = names.split(' ').map(|n| format!("nr_subsys_{n} 1\n")).collect();
+        v2("6.12.0", "memory:0:1:1 pids:0:1:1", "memory pids").file("/sys/fs/cgroup/cgroup.stat", lines)
+    };
+    assert_eq!(short(&ask("memory", stat("memory pids"))), ("pass", "listed"));
+    let finding = ask("memory", stat("pids"));
+    assert_eq!(short(&finding), ("undetermined", "disagreement"));
+    assert!(finding.message().contains("cgroup-stat says inhibited, hierarchy says listed"));
+}
+
+#[test]
 fn withheld_from_the_cgroup_of_the_pods() {
     let node = |parent: &str, reaches: &str| {
         v2("6.12.0", "pids:0:1:1", "memory pids misc")
