@@ -14,7 +14,7 @@ LEFT = {
 class Kills:
     """What is right in one boot, in a line, and all that is not, in words."""
 
-    def __init__(self, out):
+    def __init__(self, out, mode):
         self.differences, words = [], []
         rows = [line.split() for line in (out / "kills").read_text().splitlines()]
         calls, changes, how, code = rows[0][1:]
@@ -36,6 +36,8 @@ class Kills:
             self.differences.append(f"no kill by {sorted(missing)} ({calls} calls, {changes} changes)")
         left = "\n".join(path.read_text() for path in out.glob("left.*"))
         for what, pattern in LEFT.items():
+            if mode == "kill-bare" and what == "scratch cgroup":
+                continue  # without a cgroup2 mount it makes none
             if not re.search(pattern, left, re.MULTILINE):
                 self.differences.append(f"no SIGKILL left a {what}, so that its removal was not tested")
         wrong = (out / "wrong").read_text()

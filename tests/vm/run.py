@@ -76,7 +76,7 @@ class Scene:
 
     def compare(self):
         if self.mode in KILLS:
-            kills = Kills(self.out)
+            kills = Kills(self.out, self.mode)
             return kills.text, kills.differences
         c = Comparison(self.out, self.mode)
         self.peers = c.peers

@@ -6,17 +6,15 @@
 . lib.sh
 BUDGET=60 # seconds for SIGKILL, and as many for the other three signals
 
-# Everything that a snapshot shows, and what it can't show in kill-bare, where it is mounted nowhere.
+# Everything that a snapshot shows, and tracefs where it is mounted nowhere.
 look() {
     if [ "$mode" = kill-bare ]; then
-        mkdir -p /run/look/cgroup /run/look/tracing
-        mount -t cgroup2 cgroup2 /run/look/cgroup
-        mount -t tracefs tracefs /run/look/tracing
-        find /run/look/cgroup -type d
-        cat /run/look/tracing/kprobe_events
-        ls /run/look/tracing/instances /run/look/tracing/events/kprobes
-        echo /run/look/tracing/events/preflight*
-        umount /run/look/tracing /run/look/cgroup
+        mkdir -p /run/look
+        mount -t tracefs tracefs /run/look
+        cat /run/look/kprobe_events
+        ls /run/look/instances /run/look/events/kprobes
+        echo /run/look/events/preflight*
+        umount /run/look
     fi
     snapshot
 } 2>&1
