@@ -5,10 +5,11 @@
 
 use super::{Step, table};
 use crate::evidence::{Evidence, Unknown};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Both masks, and what else the same method showed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reading {
     /// [`Step::Kcore`] or [`Step::Kprobe`].
