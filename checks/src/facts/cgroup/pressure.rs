@@ -120,7 +120,10 @@ impl Kernel<'_> {
 
     /// Why cgroups have no files of pressure, though the machine has.
     fn why_not_per_cgroup(&self, own_switch: Option<&str>) -> Option<String> {
-        if let Some(word) = self.cmdline.and_then(|c| c.word_listing("cgroup_disable", "pressure")) {
+        // Linux 5.14, 3958e2d0c34e; where the files are certainly not there, a vendor's kernel may know it earlier.
+        let knows_word = self.live || self.version.is_none_or(|v| reached(v, (5, 14)));
+        let word = self.cmdline.and_then(|c| c.word_listing("cgroup_disable", "pressure"));
+        if let Some(word) = word.filter(|_| knows_word) {
             return Some(format!("PSI of cgroups is switched off by `{word}` on the kernel command line"));
         }
         own_switch
