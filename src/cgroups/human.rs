@@ -51,9 +51,12 @@ impl Style {
         painted.to_string()
     }
 
-    /// A heading on a line of its own.
+    /// A heading on lines of its own.
     fn title(self, text: &str) -> String {
-        format!("{}\n", self.paint(text, Ink::Title))
+        text::lines(text, self.width)
+            .iter()
+            .map(|line| format!("{}\n", self.paint(line, Ink::Title)))
+            .collect()
     }
 
     /// `text` beside `label`, which is set in a column of `label_width`.

@@ -43,6 +43,6 @@ pub(super) fn line(rung: &Rung) -> String {
     match rung.status {
         Status::Answered => rung.detail.clone(),
         Status::NotAsked => format!("not asked: {}", rung.detail),
-        Status::Unavailable => format!("not to be had: {}", rung.detail),
+        Status::Unavailable => format!("not available: {}", rung.detail),
     }
 }

@@ -38,7 +38,7 @@ fn readings(report: &CgroupReport, style: Style) -> Vec<String> {
         report.readings.iter().all(|r| (r.implicit, r.inhibited) == (first.implicit, first.inhibited));
     let mut parts = Vec::new();
     for reading in &report.readings {
-        let mut part = style.title(&format!("Read by {}", text::plain(&reading.method)));
+        let mut part = style.title(&format!("Read by {}", reading.method));
         for row in rows([reading]) {
             let names = masks::names(row.mask, &ids);
             let names = if names.is_empty() { "none".to_owned() } else { names.join(" ") };

@@ -9,7 +9,7 @@ use crate::{
 use preflight_checks::facts::cgroup::State;
 
 /// The widest that a path is set, in columns.
-const WIDEST_PATH: usize = 28;
+const WIDEST_PATH: usize = 32;
 /// The widest that a replacement is set.
 const WIDEST_INSTEAD: usize = 30;
 /// The least room for the reason beside its row.
