@@ -14,7 +14,7 @@ use preflight_checks::{
     facts::{
         Known,
         cgroup::{
-            Ask, Basis, MaskSide, Subsystem, Survey, Unified, features::Features, headroom::Headroom,
+            Ask, Basis, MaskSide, Subsystem, Survey, Unified, features::Features, headroom::Headroom, masks,
             pressure::Pressure,
         },
         kernel_config::Setting,
@@ -131,7 +131,19 @@ fn config_line(option: &str, setting: &Setting) -> String {
 }
 
 impl Masks {
+    /// The masks as the best method read them; where none did, as the states of the subsystems make them.
     fn of(survey: &Survey) -> Self {
+        if let Some(reading) = survey.readings.iter().min_by_key(|r| r.step) {
+            let ids: Vec<(String, u32)> =
+                survey.subsystems.iter().filter_map(|s| Some((s.name.clone(), s.id?))).collect();
+            let mask = |value| Mask { value: Some(value), names: masks::names(value, &ids) };
+            return Self {
+                implicit: mask(reading.implicit),
+                inhibited: mask(reading.inhibited),
+                width_bits: Some(reading.width_bits),
+                basis: Basis::Measured,
+            };
+        }
         let side = |wanted: MaskSide| -> (Mask, Option<Basis>) {
             let members: Vec<&Subsystem> =
                 survey.subsystems.iter().filter(|s| s.mask.is_some_and(|(m, _)| m == wanted)).collect();
