@@ -220,6 +220,19 @@ pub(super) struct CgroupsArgs {
     /// Explain one subsystem, by its v1 or v2 name; for people only
     #[arg(long, value_name = "NAME", conflicts_with = "output")]
     pub(super) explain: Option<String>,
+    #[command(flatten)]
+    pub(super) decode: DecodeArgs,
+}
+
+/// Numbers from elsewhere, to be decoded.
+#[derive(Debug, Args)]
+pub(super) struct DecodeArgs {
+    /// Decode masks from elsewhere, decimal, 0x… or 0b…: implicit=256,inhibit=1764,control=6171
+    #[arg(long, value_name = "MASKS", conflicts_with_all = ["root", "explain"])]
+    pub(super) decode: Option<String>,
+    /// The subsystems of that kernel in the order of their ids, or as NAME:ID [default: those of this kernel]
+    #[arg(long, value_name = "NAMES", requires = "decode")]
+    pub(super) ids: Option<String>,
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {

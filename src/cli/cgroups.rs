@@ -1,12 +1,16 @@
 //! `preflight cgroups`: from the options to the report on cgroups.
 
 use super::{
-    args::{CgroupsArgs, Format},
+    args::{CgroupsArgs, Format, Global},
+    decode,
     exit::{self, Stop},
     output,
     run_command::door,
 };
-use crate::cgroups::{self, CgroupReport};
+use crate::{
+    cgroups::{self, CgroupReport, Style},
+    text,
+};
 use preflight_checks::{
     Node,
     evidence::Unknown,
@@ -22,17 +26,35 @@ use std::{
 /// How long the survey may take; on a node that answers it takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What the command prints.
-pub(super) fn text(args: &CgroupsArgs) -> Result<String, Stop> {
-    let report = survey(door(args.root.as_deref())?)?;
-    let width = output::width(true);
-    match (&args.explain, args.output) {
-        (Some(name), _) => cgroups::explain(&report, name, width).ok_or_else(|| unknown_name(&report, name)),
-        (None, Format::Human) => Ok(cgroups::table(&report, width)),
-        (None, Format::Json) => serde_json::to_string_pretty(&report)
-            .map(|text| text + "\n")
-            .map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
+/// What the command prints, and its exit code.
+pub(super) fn answer(args: &CgroupsArgs, global: &Global) -> Result<(String, u8), Stop> {
+    if let Some(given) = &args.decode.decode {
+        return decode::text(given, args.decode.ids.as_deref(), args.output).map(|text| (text, exit::OK));
     }
+    let report = survey(door(args.root.as_deref())?)?;
+    let style = Style {
+        width: output::table_width(),
+        color: output::color(global.color, true),
+        verbose: global.verbose > 0,
+    };
+    let text = match (&args.explain, args.output) {
+        (Some(name), _) => {
+            cgroups::explain(&report, name, style).ok_or_else(|| unknown_name(&report, name))?
+        }
+        (None, Format::Human) => cgroups::table(&report, style),
+        (None, Format::Json) => output::json(&report)?,
+    };
+    Ok((text, contradictions(&report)))
+}
+
+/// Says on standard error that two steps of the ladder contradict each other; the report says it as well, but a script
+/// may look at one of its fields only.
+fn contradictions(report: &CgroupReport) -> u8 {
+    for disagreement in &report.disagreements {
+        let message = format!("{}: {}", disagreement.subject, disagreement.message);
+        output::complain(&format!("preflight: warning: DISAGREEMENT about {}", text::plain(&message)));
+    }
+    if report.disagreements.is_empty() { exit::OK } else { exit::FAIL }
 }
 
 /// Surveys the node on a thread of its own, which is left behind if something that it reads hangs (law 8).

@@ -12,10 +12,11 @@ use crate::{
     evidence::{Evidence, Unknown},
     facts::{btf, kcore},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Both masks, and what else the same method showed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reading {
     /// [`Step::Kcore`] or [`Step::Kprobe`].

@@ -69,7 +69,7 @@ impl Ask {
 }
 
 /// What tells which subsystems a kernel has, the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UniverseSource {
     /// `enum cgroup_subsys_id` in the kernel's type information.
@@ -83,7 +83,8 @@ pub enum UniverseSource {
 }
 
 /// From where it is known which subsystems a kernel has.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Universe {
     /// What told.
     pub source: UniverseSource,
