@@ -266,7 +266,7 @@ pub(in crate::checks) fn v2_remedy(node: &Node) -> Remedy {
     if loader.carrier() == Some(Carrier::Wsl) {
         // WSL has no boot loader, and its own init mounts (microsoft/WSL#6662, #11857).
         let summary = "Boot WSL2 into cgroup v2: give its kernel `cgroup_no_v1=all`.";
-        return loader.remedy(summary, &Edit::default().add("cgroup_no_v1=all"));
+        return loader.remedy(summary, &Edit::default().append("cgroup_no_v1=all"));
     }
     if node.kind("/sbin/openrc").is_ok() {
         return Remedy::new("Let OpenRC mount cgroup v2 alone, and reboot.")
@@ -283,13 +283,13 @@ pub(in crate::checks) fn v2_remedy(node: &Node) -> Remedy {
             "Boot into cgroup v2: let init mount cgroup2 alone on {CGROUP_ROOT}, and give the kernel `cgroup_no_v1=all`, so \
              that nothing can mount version 1."
         );
-        return loader.remedy(summary, &edit.add("cgroup_no_v1=all"));
+        return loader.remedy(summary, &edit.append("cgroup_no_v1=all"));
     }
     // From 256 on v2 is what systemd can be built for, and it needs no word (its NEWS on `default-hierarchy`).
     let edit = match systemd {
         Ok(256..) if !edit.is_empty() => edit,
-        _ if has(UNIFIED) => edit.add("cgroup_no_v1=all"),
-        _ => edit.add(UNIFIED),
+        _ if has(UNIFIED) => edit.append("cgroup_no_v1=all"),
+        _ => edit.append(UNIFIED),
     };
     let summary = if asked.is_empty() {
         "Boot into cgroup v2: give the kernel `systemd.unified_cgroup_hierarchy=1`, and `cgroup_no_v1=all` where \

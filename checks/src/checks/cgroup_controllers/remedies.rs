@@ -30,7 +30,7 @@ pub(super) fn of(s: &Subsystem, survey: &Survey, reason: &str, node: &Node) -> O
         State::BoundToV1 if survey.layout == LayoutKind::V2 => {
             let summary =
                 format!("Boot with `cgroup_no_v1=all`, so that no cgroup v1 hierarchy can hold {name}.");
-            let remedy = node.boot_loader().remedy(summary, &Edit::default().add("cgroup_no_v1=all"));
+            let remedy = node.boot_loader().remedy(summary, &Edit::default().append("cgroup_no_v1=all"));
             match &s.legacy_mount {
                 Some(point) => remedy.command(format!("umount {point}")),
                 None => remedy,
@@ -92,7 +92,7 @@ fn without(s: &Subsystem, words: &[String]) -> Edit {
         let edit = edit.remove(word);
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         let rest: Vec<&str> = value.split(',').filter(|i| !is_named(s, i) && !i.is_empty()).collect();
-        if rest.is_empty() { edit } else { edit.add(format!("{name}={}", rest.join(","))) }
+        if rest.is_empty() { edit } else { edit.append(format!("{name}={}", rest.join(","))) }
     })
 }
 
@@ -118,6 +118,6 @@ fn on_raspberry_pi(s: &Subsystem, node: &Node, summary: String) -> Remedy {
     }
     loader.remedy(
         "Switch memory on again with `cgroup_enable=memory` and reboot.",
-        &edit.add("cgroup_enable=memory"),
+        &edit.append("cgroup_enable=memory"),
     )
 }

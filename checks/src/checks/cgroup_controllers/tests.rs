@@ -130,6 +130,7 @@ fn disabled_at_boot_is_undone_in_the_file_that_does_it() {
 fn memory_of_a_raspberry_pi() {
     const FIRMWARE: &str = "reboot=w coherent_pool=1M 8250.nr_uarts=1 pci=pcie_bus_safe cgroup_disable=memory \
                             smsc95xx.macaddr=2C:CF:67:FB:89:3C vc_mem.mem_base=0x3fc00000 vc_mem.mem_size=0x40000000 ";
+    const PI: &str = "6.6.74+rpt-rpi-2712";
     let mend = |release: &str, own: &str| {
         let node = v2(release, "memory:0:1:0", "cpu")
             .file("/proc/cmdline", format!("{FIRMWARE} {own}\n"))
@@ -139,7 +140,6 @@ fn memory_of_a_raspberry_pi() {
         assert_eq!(short(&finding), ("problem", "disabled"));
         finding.mend().unwrap().clone()
     };
-    const PI: &str = "6.6.74+rpt-rpi-2712";
     let own = "console=tty1 root=PARTUUID=4d8097e2-02 rootwait";
     assert_eq!(
         mend(PI, own).persistent,

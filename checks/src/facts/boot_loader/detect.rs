@@ -109,6 +109,11 @@ fn likelihood(candidate: &Candidate, running: &[String]) -> usize {
     shared + if marked { 1000 } else { 0 }
 }
 
+/// Exactly: bootctl and grub-mkconfig tell `.conf` from `.CONF`, too.
+fn has_extension(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, e)| e == extension)
+}
+
 /// One look around. What can't be looked at is a gap, not an absence.
 struct Look<'a> {
     node: &'a Node,
@@ -199,7 +204,7 @@ impl Look<'_> {
                 continue;
             }
             for name in self.names(directory).unwrap_or_default() {
-                if name.ends_with(".conf") && found.len() < ENTRIES {
+                if has_extension(&name, "conf") && found.len() < ENTRIES {
                     let path = format!("{directory}/{name}");
                     let places = self.places(&path, files::entry).unwrap_or_default();
                     found.push((path, places));
@@ -257,7 +262,7 @@ impl Look<'_> {
         candidate.places = defaults.unwrap_or_default();
         // Debian's grub-mkconfig reads them after the file itself, so they win.
         for name in self.names("/etc/default/grub.d").unwrap_or_default() {
-            if name.ends_with(".cfg") {
+            if has_extension(&name, "cfg") {
                 let path = format!("/etc/default/grub.d/{name}");
                 let parse = |path: &str, text: &str| files::shell(path, text, &GRUB_KEYS);
                 candidate.places.extend(self.places(&path, parse).unwrap_or_default());

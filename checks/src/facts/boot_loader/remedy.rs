@@ -11,17 +11,23 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// Takes `word` out.
+    /// Takes `word` out, however often it is there.
     #[must_use]
     pub fn remove(mut self, word: impl Into<String>) -> Self {
-        self.remove.push(word.into());
+        let word = word.into();
+        if !self.remove.contains(&word) {
+            self.remove.push(word);
+        }
         self
     }
 
     /// Puts `word` in, at the end.
     #[must_use]
-    pub fn add(mut self, word: impl Into<String>) -> Self {
-        self.add.push(word.into());
+    pub fn append(mut self, word: impl Into<String>) -> Self {
+        let word = word.into();
+        if !self.add.contains(&word) {
+            self.add.push(word);
+        }
         self
     }
 
@@ -81,7 +87,7 @@ impl BootLoader {
     #[must_use]
     pub fn remedy_add(&self, word: &str) -> Remedy {
         let summary = format!("Add `{word}` to the kernel command line and reboot.");
-        self.remedy(summary, &Edit::default().add(word))
+        self.remedy(summary, &Edit::default().append(word))
     }
 
     /// The candidate whose files hold what has to go, else the likeliest one.
@@ -92,21 +98,15 @@ impl BootLoader {
 
     /// Nothing is known of what starts this kernel, and the text does not pretend otherwise.
     fn unknown(&self, remedy: Remedy, edit: &Edit) -> Remedy {
-        let change = edit.in_words();
-        let remedy = match self.gaps.first() {
-            Some(gap) => remedy.persistent(format!(
-                "what carries the kernel command line could not be told ({} {}): {change} there",
+        let place = match self.gaps.first() {
+            Some(gap) => format!(
+                "what carries the kernel command line could not be told ({} {}); there:",
                 gap.source, gap.observed
-            )),
-            None if self.is_virtual => remedy.persistent(format!(
-                "no boot loader's file was found here: {change} where this virtual machine is defined (QEMU -append, \
-                 libvirt <cmdline>, Firecracker boot_args)"
-            )),
-            None => remedy.persistent(format!(
-                "no boot loader's file was found here: {change} where the kernel command line is kept"
-            )),
+            ),
+            None if self.is_virtual => "no boot loader's file was found here; where this machine is defined (QEMU -append, libvirt <cmdline>):".into(),
+            None => "no boot loader's file was found here; where the kernel command line is kept:".into(),
         };
-        remedy.persistent(
+        remedy.persistent(place).persistent(format!("  {}", edit.in_words())).persistent(
             "with GRUB: GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub or grub2-mkconfig",
         )
     }
@@ -268,15 +268,18 @@ impl Candidate {
         } else {
             "GRUB_CMDLINE_LINUX"
         };
-        let remedy = if self.file.is_none() && self.places.is_empty() {
+        if self.file.is_none() && self.places.is_empty() {
             let directory = if tools.grub2 { "grub2" } else { "grub" };
             return remedy.persistent(format!(
                 "/boot/{directory}/grub.cfg, each line `linux`: {} (there is no /etc/default/grub)",
                 edit.in_words()
             ));
-        } else {
-            self.edits(remedy, edit, key)
-        };
+        }
+        // The entries are written from these; they are named only where nothing else holds the word.
+        let own = self.places.iter().filter(|p| p.key.starts_with("GRUB_")).cloned().collect();
+        let of_defaults = Self { places: own, ..self.clone() };
+        let told = edit.remove.iter().all(|w| of_defaults.holding(w).next().is_some());
+        let remedy = if told { &of_defaults } else { self }.edits(remedy, edit, key);
         remedy.persistent(self.update_command())
     }
 

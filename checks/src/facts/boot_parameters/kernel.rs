@@ -117,7 +117,7 @@ fn disable(value: &str, at: usize, here: &Here<'_>) -> Said {
             meanings.push("takes the *.pressure files from the cgroups (not /proc/pressure)".into());
             match here.reached((5, 14, 0)) {
                 Some(false) => {
-                    notes.push("`pressure` is known since Linux 5.14; this kernel passes it over".into())
+                    notes.push("`pressure` is known since Linux 5.14; this kernel passes it over".into());
                 }
                 Some(true) => applies = true,
                 None => {}

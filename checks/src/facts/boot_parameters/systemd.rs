@@ -71,14 +71,11 @@ fn unified(value: Option<bool>, legacy: Option<Legacy>, here: &Here<'_>) -> Told
     }
     match legacy {
         Some(Legacy::Boots) => (Effect::Applies, V1, "it boots into v1; from 256 on it would not"),
-        Some(Legacy::Refuses) if here.is_forced() => {
+        Some(Legacy::Refuses | Legacy::Ignores) if here.is_forced() => {
             (Effect::Applies, V1, "it boots into v1, because SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 forces it")
         }
         Some(Legacy::Refuses) => {
             (Effect::Applies, V1, "it refuses to boot with this word: take it out before the next reboot")
-        }
-        Some(Legacy::Ignores) if here.is_forced() => {
-            (Effect::Applies, V1, "it boots into v1, because SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 forces it")
         }
         Some(Legacy::Ignores) => (Effect::Ignored, V1, "it prints a warning and mounts cgroup v2 alone"),
         Some(Legacy::Removed) => {

@@ -77,11 +77,11 @@ fn names_that_pressure_and_the_age_of_a_kernel_leave_in_doubt_are_explained() {
 #[test]
 fn the_order_of_the_line_decides_on_a_raspberry_pi() {
     use Effect::{Applies, Ignored, Overridden};
+    const PI: &str = "6.12.57-v8+";
     // raspberrypi/linux#6980, both orders.
     let by = |line: &str, release: &str| -> Vec<Effect> {
         effects(line, release, None).into_iter().map(|(_, effect)| effect).collect()
     };
-    const PI: &str = "6.12.57-v8+";
     assert_eq!(by("cgroup_disable=memory root=/dev/x cgroup_enable=memory", PI), [Overridden, Applies]);
     assert_eq!(by("cgroup_enable=memory cgroup_memory=1 cgroup_disable=memory", PI), [Overridden, Applies]);
     assert_eq!(by("cgroup_disable=memory cgroup_enable=memory", "6.12.107+deb13-arm64"), [Applies, Ignored]);
