@@ -82,7 +82,7 @@ pub(super) fn flatcar(path: &str, text: &str) -> Vec<Place> {
 
 /// Which file the firmware of a Raspberry Pi reads the command line from, below its own directory: `cmdline=` and
 /// `os_prefix=` of config.txt, outside of sections that hold for some boots only (raspberrypi.com, `config.txt`).
-/// Ubuntu's images since 25.10 have `os_prefix=current/`.
+/// Ubuntu's newer images have `os_prefix=current/`.
 pub(super) fn pi_command_line(config: &str) -> String {
     let (mut prefix, mut name) = ("", "cmdline.txt");
     let mut for_all = true;

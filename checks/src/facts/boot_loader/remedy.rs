@@ -292,7 +292,7 @@ impl Candidate {
         } else if tools.update_grub {
             "update-grub"
         } else if tools.grub2 && tools.entries {
-            // Fedora 34 and RHEL 9: without the option entries that exist stay as they are.
+            // Fedora, RHEL 9: without the option entries that exist stay as they are (RHEL 8 has grubby).
             "grub2-mkconfig -o /boot/grub2/grub.cfg --update-bls-cmdline"
         } else if tools.grub2 {
             "grub2-mkconfig -o /boot/grub2/grub.cfg"
