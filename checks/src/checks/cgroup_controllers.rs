@@ -49,9 +49,10 @@ use serde::Deserialize;
 /// the *inhibited* ones (no version 2 interface).
 ///
 /// ## How to mend it
-/// That depends on the reason, which every finding names: remove `cgroup_disable=` from the kernel command line; boot
-/// into cgroup v2, or unmount the version 1 hierarchy that holds the controller; add `Delegate=yes` to the unit of the
-/// container manager; take a kernel that has the option.
+/// That depends on the reason, which every finding names: remove `cgroup_disable=` from the kernel command line, in the
+/// file and line that the finding names where the boot loader of the node could be told; boot into cgroup v2, or
+/// unmount the version 1 hierarchy that holds the controller; add `Delegate=yes` to the unit of the container manager;
+/// take a kernel that has the option.
 ///
 /// ## Sources
 /// kernel/cgroup/cgroup.c (`cgroup_control`, `cgroup_init`, `cgroup_stat_show`) and kernel/cgroup/cgroup-v1.c of Linux
@@ -258,7 +259,8 @@ impl Question<'_> {
             .notes(self.after_v1(s, reason))
             .evidence(s.evidence.iter().cloned())
             .evidence(self.v1_support(s).filter(|_| reason == "v1-not-mounted").map(|(_, e)| e));
-        let finding = match remedies::of(s, self.survey, reason) {
+        let finding = finding.evidence(remedies::place(s, self.node));
+        let finding = match remedies::of(s, self.survey, reason, self.node) {
             Some(remedy) => finding.remedy(remedy),
             None => finding,
         };
