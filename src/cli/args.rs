@@ -20,6 +20,13 @@ Examples:
   preflight run --only kernel-config --skip 'kernel-config/CONFIG_IP_VS*'
   preflight run --ignore-preflight-errors NumCPU,Mem --fail-on warn";
 
+const CGROUPS_EXAMPLES: &str = "\
+Examples:
+  preflight cgroups                            the table; -v for every step and what each option means
+  preflight cgroups --explain devices          all that is known of one subsystem
+  preflight cgroups --decode implicit=256,inhibit=740
+                                               what these masks say of this kernel's subsystems";
+
 /// Tells, before a Linux machine joins a Kubernetes cluster, whether it can carry the work, and why.
 ///
 /// Without a command it runs a policy, as `preflight run` does. It reads and changes nothing.
@@ -210,6 +217,7 @@ pub(super) struct PolicyTarget {
 
 /// Options of `cgroups`.
 #[derive(Debug, Args)]
+#[command(after_help = after_help(CGROUPS_EXAMPLES))]
 pub(super) struct CgroupsArgs {
     /// How to write the answer
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]

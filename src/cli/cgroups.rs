@@ -88,3 +88,23 @@ fn unknown_name(report: &CgroupReport, name: &str) -> Stop {
     };
     Stop::new(exit::USAGE, format!("no cgroup subsystem is called `{name}`; {help}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use preflight_checks::{facts::cgroup::ladder::Disagreement, node::Memory};
+
+    #[test]
+    fn a_contradiction_is_exit_code_1() {
+        let mounts = "1 0 0:2 / / rw - ext4 /dev/vda rw\n2 1 0:3 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        let node = Node::in_memory(Memory::new().file("/proc/self/mountinfo", mounts));
+        let mut report = cgroups::report(&node).unwrap();
+        assert_eq!(contradictions(&report), exit::OK);
+        report.disagreements.push(Disagreement {
+            subject: "hugetlb".to_owned(),
+            message: "two steps do not agree".to_owned(),
+            evidence: Vec::new(),
+        });
+        assert_eq!(contradictions(&report), exit::FAIL);
+    }
+}

@@ -169,7 +169,7 @@ fn judge(pressure: &mut Pressure, kernel: &Kernel<'_>, own_switch: Option<&str>)
 
 fn state(read: &Read) -> FileState {
     match read.bytes() {
-        Ok(bytes) if bytes.is_empty() => FileState::Unreadable,
+        Ok([]) => FileState::Unreadable,
         Ok(_) => FileState::Readable,
         Err(e) if e.is_missing() => FileState::Missing,
         Err(e) if e.kind == ReadErrorKind::System(Errno::OPNOTSUPP.to_string()) => FileState::Off,
