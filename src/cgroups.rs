@@ -2,6 +2,7 @@
 
 mod human;
 mod model;
+pub mod prove;
 
 pub use human::{explain, table};
 pub use model::{CgroupReport, Controller, Mask, Masks};
@@ -20,7 +21,11 @@ use preflight_checks::{
 /// # Errors
 /// When the layout could not be determined.
 pub fn report(node: &Node) -> Known<CgroupReport> {
-    let survey = node.cgroup_survey(&Ask::types())?;
+    report_on(node, &Ask::types())
+}
+
+fn report_on(node: &Node, ask: &Ask) -> Known<CgroupReport> {
+    let survey = node.cgroup_survey(ask)?;
     let kernel = node.kernel_release().as_ref().ok().map(|r| r.text.clone());
     Ok(CgroupReport::of(&survey, kernel))
 }

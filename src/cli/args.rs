@@ -20,6 +20,14 @@ Examples:
   preflight run --only kernel-config --skip 'kernel-config/CONFIG_IP_VS*'
   preflight run --ignore-preflight-errors NumCPU,Mem --fail-on warn";
 
+const CGROUPS_EXAMPLES: &str = "\
+Examples:
+  preflight cgroups                            every subsystem, its state, and why
+  preflight cgroups --explain devices          the long answer for one of them
+  preflight cgroups --prove                    by the masks in the kernel's memory, as root
+  preflight cgroups --prove --allow probe,write
+                                               also by kprobe events and in a scratch cgroup";
+
 /// Tells, before a Linux machine joins a Kubernetes cluster, whether it can carry the work, and why.
 ///
 /// Without a command it runs a policy, as `preflight run` does. It reads and changes nothing.
@@ -208,8 +216,18 @@ pub(super) struct PolicyTarget {
     pub(super) set: Vec<(String, String)>,
 }
 
+/// What may go beyond reading in a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AllowProof {
+    /// Kprobe events that print the masks, in an own instance of tracefs
+    Probe,
+    /// An empty scratch cgroup; a private mount of tracefs where it is not mounted
+    Write,
+}
+
 /// Options of `cgroups`.
 #[derive(Debug, Args)]
+#[command(after_help = after_help(CGROUPS_EXAMPLES))]
 pub(super) struct CgroupsArgs {
     /// How to write the answer
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
@@ -220,6 +238,13 @@ pub(super) struct CgroupsArgs {
     /// Explain one subsystem, by its v1 or v2 name; for people only
     #[arg(long, value_name = "NAME", conflicts_with = "output")]
     pub(super) explain: Option<String>,
+    /// Ask everything that tells more by reading, the kernel's own masks in its memory included (as root), and
+    /// compare
+    #[arg(long)]
+    pub(super) prove: bool,
+    /// With --prove: what may go beyond reading. What is made is removed again, also when the program is stopped
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',')]
+    pub(super) allow: Vec<AllowProof>,
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {
