@@ -4,6 +4,7 @@ mod decode;
 mod human;
 mod matrix;
 mod model;
+pub mod prove;
 
 pub use decode::{Cell, Decoded, DecodedMask, Given, Ids, decode};
 pub use human::{Style, explain, table};
