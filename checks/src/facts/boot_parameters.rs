@@ -5,11 +5,12 @@ mod systemd;
 
 use super::{Known, cmdline::Cmdline, systemd::Systemd};
 use crate::{evidence::Evidence, node::Node};
+use schemars::JsonSchema;
 use semver::Version;
 use serde::Serialize;
 
 /// Who reads a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Reader {
     /// The kernel.
@@ -19,7 +20,7 @@ pub enum Reader {
 }
 
 /// What a parameter does on this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
     /// It does what it means.
@@ -33,7 +34,7 @@ pub enum Effect {
 }
 
 /// One parameter of the command line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BootParameter {
     /// As it stands on the line.
@@ -104,6 +105,19 @@ fn judge(here: &Here<'_>) -> Vec<(String, Said)> {
 #[must_use]
 pub fn heeds_cgroup_enable(release: &str) -> bool {
     ["-rpi", "+rpt", "-raspi", "-v7", "-v8"].iter().any(|mark| release.contains(mark))
+}
+
+impl Effect {
+    /// The word in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applies => "applies",
+            Self::Ignored => "ignored",
+            Self::Overridden => "overridden",
+            Self::Unknown => "not known whether it applies",
+        }
+    }
 }
 
 impl BootParameter {
