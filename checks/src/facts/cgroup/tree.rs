@@ -347,7 +347,7 @@ mod tests {
             .file("/cg/a/cgroup.procs", processes)
     }
 
-    /// What the kernel does was measured by tests/vm/delegation.sh.
+    /// What the kernel does was measured by tests/vm/delegation.py.
     #[test]
     fn what_enabling_does() {
         let ask = |memory: Memory, is_root, name: &str| {
