@@ -119,6 +119,11 @@ impl Case<'_> {
         }
     }
 
+    /// Where a controller shall arrive, in words.
+    fn target(&self) -> &str {
+        if self.spot.role == Role::FuturePods { "the cgroup of the pods" } else { &self.spot.path }
+    }
+
     /// What the mount itself means.
     fn mounted(&self, way: &[Step<'_>], found: &mut Found) {
         if way.first().is_some_and(|root| root.is_root == Some(false)) {
@@ -174,6 +179,12 @@ impl Case<'_> {
                 found.saw([step.evidence("cgroup.subtree_control")]);
             }
         }
+        let later = groups.iter().filter(|g| g.stop == Stop::Later);
+        let later: Vec<&str> = later.flat_map(|g| g.names.iter().copied()).collect();
+        if !later.is_empty() {
+            let place = &self.spot.path;
+            found.notes.push(format!("nothing stands in the way of enabling {} in {place}", list(&later)));
+        }
         for group in groups {
             self.stopped(way, group, found);
         }
@@ -212,12 +223,8 @@ impl Case<'_> {
     fn stopped(&self, way: &[Step<'_>], group: Group<'_>, found: &mut Found) {
         let at = |i: usize| way.get(i);
         match &group.stop {
-            Stop::Nowhere => {}
-            // types() has said it.
-            Stop::Threaded => {}
-            Stop::Later => found
-                .notes
-                .push(format!("not enabled yet: {}; nothing stands in the way", list(&group.names))),
+            // types() has said that it is threaded, and controllers() says in one note what is enabled later.
+            Stop::Nowhere | Stop::Threaded | Stop::Later => {}
             Stop::Root => self.missing_at_root(way, &group, found),
             Stop::Withheld(i) => {
                 if let Some(step) = at(*i) {
@@ -254,10 +261,10 @@ impl Case<'_> {
             ));
             return;
         }
-        let path = &self.spot.path;
+        let place = self.target();
         let trouble = if apparent {
             let message = format!(
-                "{names} can't reach {path}: what looks like the root here was not given it by its parent"
+                "{names} can't reach {place}: what looks like the root here gets less from its parent"
             );
             Trouble::new(group.severity, "not-delegated", message).remedy(
                 Remedy::new(format!(
@@ -267,7 +274,7 @@ impl Case<'_> {
                 .risk(Risk::Service),
             )
         } else {
-            let message = format!("{names} can't reach {path}: not even the root has it");
+            let message = format!("{names} can't reach {place}: not even the root has that");
             Trouble::new(group.severity, "missing-at-root", message)
                 .note("the finding of cgroup-controllers says why, and how to mend it")
         };
@@ -459,7 +466,7 @@ fn unit_index(way: &[Step<'_>]) -> Option<usize> {
 }
 
 fn unit_name<'a>(step: &'a Step<'_>) -> Option<&'a str> {
-    step.path.rsplit('/').next().filter(|n| n.ends_with(".service") || n.ends_with(".scope"))
+    step.path.rsplit('/').next().filter(|n| matches!(unit::kind(n), Some("service" | "scope")))
 }
 
 fn unit_cause(unit: &str) -> String {

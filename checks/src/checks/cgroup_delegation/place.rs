@@ -1,5 +1,6 @@
 //! The places that are judged, and the cgroups that they are on this node.
 
+use super::unit::kind;
 use crate::{
     evidence::{Evidence, Unknown},
     facts::mounts::Mount,
@@ -146,7 +147,7 @@ impl Place {
 
     fn missing(&self, mount: &Mount, path: &str) -> Box<Finding> {
         let directory = format!("{}{path}", mount.point);
-        let remedy = match path.strip_prefix('/').filter(|n| n.ends_with(".slice") && !n.contains('/')) {
+        let remedy = match path.strip_prefix('/').filter(|n| kind(n) == Some("slice") && !n.contains('/')) {
             Some(slice) => Remedy::new(format!("Let systemd start {slice}."))
                 .command(format!("systemctl start {slice}"))
                 .persistent(format!("a unit with `Slice={slice}`, or `systemctl enable` of a {slice} that is wanted by slices.target")),

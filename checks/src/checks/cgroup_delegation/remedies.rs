@@ -8,7 +8,7 @@ use crate::{
 
 /// A drop-in with `Delegate=` for a unit of systemd's system manager.
 pub(super) fn drop_in(unit: &str) -> Remedy {
-    if unit.ends_with(".scope") {
+    if unit::kind(unit) == Some("scope") {
         return Remedy::new(format!(
             "Have {unit} made with `Delegate=yes` by whoever makes it; what is started in a login session can be run \
              in a unit of its own instead."
@@ -59,7 +59,7 @@ pub(super) fn evacuate(step: &Step<'_>, names: &[&str]) -> Remedy {
 
 /// Gives a cgroup to a user.
 pub(super) fn give(step: &Step<'_>, user: u32, paths: &[&str]) -> Remedy {
-    let unit = step.path.rsplit('/').next().filter(|n| n.ends_with(".service"));
+    let unit = step.path.rsplit('/').next().filter(|n| unit::kind(n) == Some("service"));
     match unit {
         Some(unit) => drop_in(unit),
         None => Remedy::new(format!("Give the cgroup {} to user {user}.", step.path))

@@ -3,7 +3,7 @@
 use crate::{
     evidence::{Evidence, Unknown},
     facts::{Known, cgroup::table},
-    node::{Node, ReadErrorKind},
+    node::{Node, ReadError, ReadErrorKind},
 };
 use std::collections::BTreeMap;
 
@@ -103,6 +103,11 @@ fn assignments(text: &str) -> Vec<String> {
     found
 }
 
+/// What follows the last dot of a name: `service` of `containerd.service`.
+pub(super) fn kind(name: &str) -> Option<&str> {
+    name.rsplit_once('.').map(|(_, kind)| kind)
+}
+
 /// The template of an instance: `user@.service` of `user@1000.service`.
 pub(super) fn template(unit: &str) -> Option<String> {
     let (prefix, rest) = unit.split_once('@')?;
@@ -150,7 +155,7 @@ pub(super) fn delegate(node: &Node, unit: &str) -> Known<Delegate> {
             )
             .needs("run where systemd's unit files are, for example with --root on the host's root"));
     };
-    let text = read.text().map_err(|e| e.unknown())?;
+    let text = read.text().map_err(ReadError::unknown)?;
     found.apply(&path, &text);
     if found.seen.is_empty() {
         found.seen.push(Evidence::new(&path, "no Delegate="));
@@ -179,7 +184,7 @@ fn drop_ins(node: &Node, unit: &str) -> Known<BTreeMap<String, String>> {
                 Err(e) if matches!(e.kind, ReadErrorKind::Missing | ReadErrorKind::WrongKind(_)) => continue,
                 Err(e) => return Err(e.unknown()),
             };
-            for file in files.into_iter().filter(|f| f.ends_with(".conf")) {
+            for file in files.into_iter().filter(|f| kind(f) == Some("conf")) {
                 let path = format!("{directory}/{file}");
                 found.entry(file).or_insert(path);
             }

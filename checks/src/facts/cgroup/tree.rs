@@ -5,7 +5,7 @@ use super::files;
 use crate::{
     evidence::{Evidence, Unknown},
     facts::{Known, mounts::Mount},
-    node::{FileKind, Node, Origin},
+    node::{FileKind, Node, Origin, ReadError},
 };
 
 /// The deepest cgroup that is walked to. Pods of a cluster inside a pod lie about twelve deep.
@@ -162,7 +162,7 @@ impl Step<'_> {
 
     fn ask<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Known<T> {
         let read = self.node.read(&self.file(name));
-        let text = read.text().map_err(|e| e.unknown())?;
+        let text = read.text().map_err(ReadError::unknown)?;
         parse(&text).ok_or_else(|| {
             Unknown::new(format!("{} says nothing that is known", read.path())).tried([read.evidence()])
         })
@@ -316,7 +316,7 @@ impl Node {
     /// When it can't be read, or lies outside of what the mount shows.
     pub fn own_cgroup(&self, mount: &Mount) -> Known<(String, Evidence)> {
         let read = self.read(&self.proc_self("cgroup"));
-        let text = read.text().map_err(|e| e.unknown())?;
+        let text = read.text().map_err(ReadError::unknown)?;
         let Some(own) = files::own_unified_cgroup(&text) else {
             let none = Unknown::new(format!("{} names no cgroup of version 2", read.path()));
             return Err(none.tried([read.evidence()]));
