@@ -166,8 +166,19 @@ impl Case<'_> {
                     continue;
                 }
             };
-            match groups.iter_mut().find(|g| g.stop == stop && g.severity == *severity) {
-                Some(group) => group.names.push(name),
+            if *severity == Severity::Warn
+                && matches!(stop, Stop::Withheld(at) if self.is_systemds(way, at, name))
+            {
+                found.notes.push(format!("not counted: {name}, which systemd delegates to nobody"));
+                continue;
+            }
+            // What the root lacks is judged apart: of what is optional that is only a note.
+            let apart = |g: &&mut Group<'_>| stop != Stop::Root || g.severity == *severity;
+            match groups.iter_mut().filter(apart).find(|g| g.stop == stop) {
+                Some(group) => {
+                    group.names.push(name);
+                    group.severity = group.severity.max(*severity);
+                }
                 None => groups.push(Group { stop, severity: *severity, names: vec![name] }),
             }
         }
@@ -181,18 +192,26 @@ impl Case<'_> {
         }
         let later = groups.iter().filter(|g| g.stop == Stop::Later);
         let later: Vec<&str> = later.flat_map(|g| g.names.iter().copied()).collect();
-        if !later.is_empty() {
-            let place = &self.spot.path;
-            found.notes.push(format!("nothing stands in the way of enabling {} in {place}", list(&later)));
-        }
         for group in groups {
-            self.stopped(way, group, found);
+            self.stopped(way, &group, found);
+        }
+        if !later.is_empty() && found.troubles.is_empty() {
+            found.notes.push(format!(
+                "nothing stands in the way of enabling {} in {}",
+                list(&later),
+                self.spot.path
+            ));
         }
     }
 
     /// Whether controllers have to be enabled at the place itself, for cgroups below it.
     fn hands_on(&self) -> bool {
         !matches!(self.spot.role, Role::System | Role::Own)
+    }
+
+    /// Whether systemd would have to enable `name` below the step with that index, and never does.
+    fn is_systemds(&self, way: &[Step<'_>], at: usize, name: &str) -> bool {
+        self.spot.role != Role::System && unit_below(way, at).is_some() && !unit::DELEGABLE.contains(&name)
     }
 
     /// What stops `name` first.
@@ -220,12 +239,15 @@ impl Case<'_> {
         Ok(Stop::Nowhere)
     }
 
-    fn stopped(&self, way: &[Step<'_>], group: Group<'_>, found: &mut Found) {
+    fn stopped(&self, way: &[Step<'_>], group: &Group<'_>, found: &mut Found) {
         let at = |i: usize| way.get(i);
+        let threaded = found.troubles.iter().any(|t| t.reason == "threaded");
         match &group.stop {
+            // Nothing that can be done there is of use.
+            Stop::Withheld(_) | Stop::Busy(..) | Stop::Lost(_) if threaded => {}
             // types() has said that it is threaded, and controllers() says in one note what is enabled later.
             Stop::Nowhere | Stop::Threaded | Stop::Later => {}
-            Stop::Root => self.missing_at_root(way, &group, found),
+            Stop::Root => self.missing_at_root(way, group, found),
             Stop::Withheld(i) => {
                 if let Some(step) = at(*i) {
                     self.withheld(way, *i, step, group, found);
@@ -233,14 +255,11 @@ impl Case<'_> {
             }
             Stop::Busy(i, processes) => {
                 if let Some(step) = at(*i) {
-                    found.troubles.push(busy(step, processes, &group));
+                    found.troubles.push(busy(step, processes, group));
                 }
             }
             Stop::Lost(i) => {
                 let Some(step) = at(*i) else { return };
-                if found.troubles.iter().any(|t| t.reason == "threaded") {
-                    return;
-                }
                 let names = list(&group.names);
                 let changed = format!(
                     "{} does not have {names}, which the cgroup above it enables: it has just changed",
@@ -293,14 +312,7 @@ impl Case<'_> {
     }
 
     /// A cgroup does not enable what it could.
-    fn withheld(
-        &self,
-        way: &[Step<'_>],
-        at: usize,
-        step: &Step<'_>,
-        mut group: Group<'_>,
-        found: &mut Found,
-    ) {
+    fn withheld(&self, way: &[Step<'_>], at: usize, step: &Step<'_>, group: &Group<'_>, found: &mut Found) {
         if self.spot.role == Role::System {
             let names = list(&group.names);
             found
@@ -308,15 +320,7 @@ impl Case<'_> {
                 .push(format!("not enabled for {}: {names}; whoever needs it can enable it", self.spot.path));
             return;
         }
-        let unit = unit_index(way).filter(|unit| *unit > at).and_then(|unit| unit_name(way.get(unit)?));
-        if unit.is_some() && group.severity == Severity::Warn {
-            let (asked, rest): (Vec<_>, Vec<_>) =
-                group.names.iter().partition(|n| unit::DELEGABLE.contains(n));
-            if !rest.is_empty() {
-                found.notes.push(format!("not counted: {}, which systemd delegates to nobody", list(&rest)));
-            }
-            group.names = asked;
-        }
+        let unit = unit_below(way, at);
         let Some(first) = group.names.first() else { return };
         let names = list(&group.names);
         let message = format!(
@@ -463,6 +467,11 @@ fn busy(step: &Step<'_>, processes: &Processes, group: &Group<'_>) -> Trouble {
 /// The first unit on the way that can be delegated to: it is systemd's last; what lies below is the unit's own.
 fn unit_index(way: &[Step<'_>]) -> Option<usize> {
     way.iter().position(|s| unit_name(s).is_some())
+}
+
+/// That unit, if it lies below the step with this index: what systemd enables down to it depends on its `Delegate=`.
+fn unit_below<'a>(way: &'a [Step<'_>], at: usize) -> Option<&'a str> {
+    unit_index(way).filter(|unit| *unit > at).and_then(|unit| unit_name(way.get(unit)?))
 }
 
 fn unit_name<'a>(step: &'a Step<'_>) -> Option<&'a str> {

@@ -45,7 +45,7 @@ pub(super) fn judge(node: &Node, step: &Step<'_>, user: u32, found: &mut Found) 
     let Some((first, _)) = denied.first() else { return };
     let more = match denied.len() {
         1 => String::new(),
-        n => format!(" and {} more of its files", n - 1),
+        n => format!(", nor {} of the files in it", n - 1),
     };
     let message = format!("user {user} may not write {first}{more}");
     let paths: Vec<&str> = denied.iter().map(|(path, _)| path.as_str()).collect();

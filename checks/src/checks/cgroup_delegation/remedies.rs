@@ -45,9 +45,11 @@ pub(super) fn enable(step: &Step<'_>, names: &[&str]) -> Remedy {
 pub(super) fn evacuate(step: &Step<'_>, names: &[&str]) -> Remedy {
     let words: Vec<String> = names.iter().map(|n| format!("+{n}")).collect();
     let leaf = step.file("init");
+    let is_service = unit::kind(&step.path) == Some("service");
+    let by_unit =
+        if is_service { ", the first by `DelegateSubgroup=init` of the unit (systemd 254)" } else { "" };
     Remedy::new(format!(
-        "Move the processes of {} into a cgroup below it, then enable {}; a systemd unit does the first by \
-         `DelegateSubgroup=` (systemd 254).",
+        "Move the processes of {} into a cgroup below it, then enable {}{by_unit}.",
         step.path,
         names.join(", ")
     ))
