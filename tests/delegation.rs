@@ -8,18 +8,21 @@ use common::{
     process::walk,
 };
 use preflight_checks::{
-    Check as _, Finding, Findings, Node, Outcome, Severity,
+    Check, Finding, Findings, Node, Outcome, Severity,
     checks::CgroupDelegation,
     node::{Filesystem, Memory, ReadErrorKind},
 };
 use std::{fs, sync::Arc};
+
+/// The parameters of the check.
+type Params = <CgroupDelegation as Check>::Params;
 
 /// What the default parameters ask for.
 const REQUIRED: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
 
 fn ask(node: &Node) -> Option<Finding> {
     let mut out = Findings::default();
-    CgroupDelegation::run(&Default::default(), node, &mut out).ok()?;
+    CgroupDelegation::run(&Params::default(), node, &mut out).ok()?;
     let found = out.into_inner();
     assert_eq!(found.iter().map(|(f, _)| f.subject()).collect::<Vec<_>>(), ["pods", "system"]);
     found.into_iter().map(|(finding, _)| finding).next()
