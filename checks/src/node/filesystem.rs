@@ -8,7 +8,7 @@
 // This file is the door (clippy.toml forbids these calls everywhere else).
 #![allow(clippy::disallowed_methods)]
 
-use super::{Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door};
+use super::{Access, Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags},
@@ -266,6 +266,14 @@ impl Door for Filesystem {
         Ok(door::Filesystem { magic })
     }
 
+    fn access(&self, path: &str) -> Result<Access, ReadError> {
+        if self.origin != Origin::Live {
+            return Err(ReadError::new(path, ReadErrorKind::LiveOnly));
+        }
+        let stat = fs::statat(fs::CWD, path, AtFlags::empty()).map_err(|e| error(path, e))?;
+        Ok(Access { owner: stat.st_uid, mode: stat.st_mode & 0o7777 })
+    }
+
     fn machine(&self) -> Result<String, ReadError> {
         match self.origin {
             Origin::Live => Ok(rustix::system::uname().machine().to_string_lossy().into_owned()),
@@ -380,10 +388,13 @@ mod tests {
         let (_dir, door) = tree();
         assert_eq!(door.filesystem("/").unwrap_err().kind, ReadErrorKind::LiveOnly);
         assert_eq!(door.probe(&Probe::CgroupDeviceLoad).unwrap_err().kind, ReadErrorKind::LiveOnly);
+        assert_eq!(door.access("/etc").unwrap_err().kind, ReadErrorKind::LiveOnly);
         assert_eq!(door.user(), None);
         let live = Filesystem::live().unwrap();
         assert_eq!(live.filesystem("/proc").unwrap().magic, 0x9fa0);
         assert!(!live.read("/proc/sys/kernel/osrelease", 100).unwrap().is_empty());
+        assert_eq!(live.access("/proc").unwrap(), Access { owner: 0, mode: 0o555 });
+        assert!(live.access("/nowhere/at/all").unwrap_err().is_missing());
         let nowhere = Probe::PerfCgroup { directory: "/nowhere/at/all".into() };
         assert!(live.probe(&nowhere).unwrap_err().is_missing());
         let no_cgroup = Probe::CgroupDeviceQuery { directory: "/proc".into() };
