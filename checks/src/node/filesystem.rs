@@ -152,14 +152,14 @@ fn regular(path: &str, handle: BorrowedFd<'_>) -> Result<(), ReadError> {
 
 /// A larger buffer that begins with `filled`. Where the file tells its size (all but those of /proc), that is room enough,
 /// and one byte more tells that nothing follows. Fresh zeroed memory costs nothing until it is used; growing does.
-fn larger(file: &OwnedFd, filled: Vec<u8>, limit: usize) -> Vec<u8> {
+fn larger(file: &OwnedFd, filled: &[u8], limit: usize) -> Vec<u8> {
     let told = fs::fstat(file).ok().and_then(|stat| usize::try_from(stat.st_size).ok());
     let room =
         told.filter(|size| *size >= filled.len()).map_or(filled.len() * 4, |size| size.saturating_add(1));
     // More at any rate, or the loop would not end.
     let mut bytes = vec![0; room.max(filled.len() + 1).min(limit.saturating_add(1))];
     if let Some(start) = bytes.get_mut(..filled.len()) {
-        start.copy_from_slice(&filled);
+        start.copy_from_slice(filled);
     }
     bytes
 }
@@ -190,7 +190,7 @@ impl Door for Filesystem {
                 if filled > limit {
                     return Err(ReadError::new(path, ReadErrorKind::TooLarge(limit)));
                 }
-                bytes = larger(&file, bytes, limit);
+                bytes = larger(&file, &bytes, limit);
             }
             match rustix::io::read(&file, &mut bytes[filled..]) {
                 Ok(0) => break,
