@@ -30,7 +30,7 @@ dist: ## one static file for any x86-64 Linux, and its SHA-256, in dist/
 	cd dist && sha256sum $(DIST) >$(DIST).sha256
 dist-test: dist ## run that file in an empty chroot with only /proc and /sys (root or user namespaces)
 	tests/dist.sh dist/$(DIST)
-vm: dist ## boot real kernels in QEMU with that file, and compare its cgroup states with their memory (Debian only)
+vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and kills against their memory (Debian only)
 	tests/vm/run.py $(VM) dist/$(DIST)
 clean: ## remove what was built
 	$(CARGO) clean

@@ -14,7 +14,7 @@ fail() {
     exit 2
 }
 
-parameters= limit=120 programs=()
+parameters='' limit=120 programs=()
 while getopts a:t:p: option; do
     case $option in
     a) parameters=$OPTARG ;;
@@ -59,6 +59,6 @@ timeout --foreground --kill-after=5 "$limit" qemu-system-x86_64 -accel tcg,threa
 
 cat "$work/console" "$work/qemu" 2>/dev/null | tr -d '\r' >"$out/console"
 ((status != 124 && status != 137)) || exit 124
-[[ ! -s $work/result ]] || tr -d '\r' <"$work/result" | base64 --decode | tar -xz -C "$out" || exit 125
+[[ ! -s $work/result ]] || tr -d '\r' <"$work/result" | base64 --decode | tar -xz --warning=no-timestamp -C "$out" || exit 125
 status=$(sed -n 's/.*guest: exit status \([0-9]*\)$/\1/p' "$out/console" | tail -n 1)
 exit "${status:-125}"

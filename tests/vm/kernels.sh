@@ -2,13 +2,14 @@
 # Brings Debian kernels into the cache and prints a directory for each, with the kernel and its configuration where the
 # package puts them. Nothing is installed, and the machine's own apt lists are not touched.
 #
-# usage: kernels.sh WANTED...      WANTED is a series, such as 6.1 or 7, or a release, such as 6.1.0-56-cloud-amd64
+# usage: kernels.sh WANTED...      WANTED is a series, such as 6.1 or 7, or a release, such as 6.1.0-56-cloud-amd64, or
+#                                  several of them with commas: the first of them that is to be had
 # The cache is $PREFLIGHT_VM_CACHE, or preflight-vm below $XDG_CACHE_HOME (~/.cache). What is there is used as it is;
 # remove a kernel's directory to get the newest of its series.
 set -euo pipefail
 
 cache=${PREFLIGHT_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/preflight-vm}
-# Where the series come from, in Nov 2026: 5.10 bullseye, 6.1 bookworm, 6.12 trixie, 7 trixie-backports.
+# Where the series come from, in Nov 2026: 5.10 bullseye, 6.1 bookworm, 6.12 trixie, 6.16 to 7 trixie-backports.
 readonly suites=(bullseye bookworm bookworm-backports trixie trixie-backports)
 readonly security=(bullseye-security bookworm-security trixie-security)
 readonly keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -32,7 +33,7 @@ cached() {
     local tree
     while read -r tree; do
         kernel_of "$tree" && { echo "$tree"; return; }
-    done < <(ls -1d "$cache/kernels/$1" "$cache/kernels/$1".*-cloud-amd64 2>/dev/null | sort --version-sort --reverse)
+    done < <(printf '%s\n' "$cache/kernels/$1" "$cache/kernels/$1".*-cloud-amd64 | sort --version-sort --reverse)
     return 1
 }
 
@@ -88,15 +89,28 @@ unpack() {
     [[ -d $cache/kernels/$release ]] || fail "no package brought the kernel $release"
 }
 
+# fetch WANTED: prints the tree of the newest kernel on the mirror that fits.
+fetch() {
+    local release
+    [[ -n ${APT_CONFIG-} ]] || set_up_apt
+    release=$(newest "$1")
+    [[ -n $release ]] || { echo "kernels.sh: the mirror has no kernel $1" >&2; return 1; }
+    echo "kernels.sh: fetching $release" >&2
+    unpack "$release"
+    echo "$cache/kernels/$release"
+}
+
+# bring WANTED...: prints the tree of the first that is in the cache, else of the first that the mirror has.
+bring() {
+    local wanted
+    for wanted in "$@"; do ! cached "$wanted" || return 0; done
+    for wanted in "$@"; do ! fetch "$wanted" || return 0; done
+    return 1
+}
+
 (($# > 0)) || fail "usage: kernels.sh WANTED..."
 mkdir -p "$cache/kernels"
 for wanted in "$@"; do
-    if ! cached "$wanted"; then
-        [[ -n ${APT_CONFIG-} ]] || set_up_apt
-        release=$(newest "$wanted")
-        [[ -n $release ]] || fail "the mirror has no kernel $wanted"
-        echo "kernels.sh: fetching $release" >&2
-        unpack "$release"
-        echo "$cache/kernels/$release"
-    fi
+    IFS=, read -ra choice <<<"$wanted"
+    bring "${choice[@]}" || fail "no kernel $wanted is to be had"
 done

@@ -4,6 +4,7 @@
  *   enter cgroup DIR COMMAND...  as a process of that cgroup, in a cgroup and a mount namespace of its own
  *   enter deny-devices DIR       attaches a program to that version 2 cgroup that denies every device; 0 if a process in
  *                                it can't open /dev/null, and the program is gone again
+ *   enter consume DIR            a process of that cgroup uses the processor for a while
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void need(int done, const char *what)
@@ -69,8 +71,18 @@ static int deny_devices(const char *directory)
 	return status ? 1 : 0;
 }
 
+static int consume(const char *directory)
+{
+	join(directory);
+	while (clock() < CLOCKS_PER_SEC / 10)
+		;
+	return 0;
+}
+
 int main(int count, char **word)
 {
+	if (count == 3 && !strcmp(word[1], "consume"))
+		return consume(word[2]);
 	if (count == 3 && !strcmp(word[1], "deny-devices"))
 		return deny_devices(word[2]);
 	if (count < 4)

@@ -2,25 +2,10 @@
 # every controller is tried. Everything goes to /out; tests/vm/run.py compares.
 #
 # usage: scene.sh MODE         MODE is one of the cases below
-#        scene.sh --view       the same from where a container stands, after the mounts
-CG=/sys/fs/cgroup
-CONTROLLERS="cpu cpuset memory pids devices freezer hugetlb io"
-
-# Version 1 as systemd up to 255 mounts it: jointly where the kernel says so, and no directory for what can't be mounted.
-mount_v1() {
-    mount -t tmpfs -o nosuid,nodev,noexec,mode=755 tmpfs $CG
-    [ "${1-}" != hybrid ] || { mkdir $CG/unified && mount -t cgroup2 -o nsdelegate cgroup2 $CG/unified; }
-    for names in name=systemd cpuset cpu,cpuacct blkio memory devices freezer net_cls,net_prio perf_event hugetlb pids rdma misc; do
-        mkdir $CG/"$names"
-        options=$names
-        [ "$names" != name=systemd ] || options=none,name=systemd
-        mount -t cgroup -o "$options" cgroup $CG/"$names" 2>/dev/null || rmdir $CG/"$names"
-    done
-}
-
-mount_v2() {
-    mount -t cgroup2 -o nsdelegate cgroup2 $CG
-}
+#        scene.sh --view MODE  the same from where a session or a container stands, after the mounts
+# shellcheck source=lib.sh
+. lib.sh
+CONTROLLERS="cpu cpuacct cpuset memory pids devices freezer hugetlb io"
 
 set_up() {
     case $1 in
@@ -29,7 +14,6 @@ set_up() {
     hybrid-detached) # pids stays on a hierarchy that is mounted nowhere, for it has a child
         mount_v1 hybrid && mkdir $CG/pids/child && umount $CG/pids && rmdir $CG/pids ;;
     hybrid*) mount_v1 hybrid ;;
-    v2-read-only) mount_v2 && mount -o remount,bind,ro $CG ;;
     v2-perf-on-v1) mount_v2 && mkdir /run/perf && mount -t cgroup -o perf_event cgroup /run/perf ;;
     container) # memory and pids arrive, cpu only half the way
         mount_v2 && mkdir -p $CG/kubepods/pod &&
@@ -40,35 +24,63 @@ set_up() {
     esac
 }
 
-# What no run of preflight may change.
-snapshot() {
-    cat /proc/self/mountinfo /proc/modules /sys/kernel/tracing/kprobe_events
-    ls /sys/kernel/tracing/instances
-    find $CG -type d
-    find $CG -name cgroup.subtree_control -exec cat {} +
-} 2>&1
+# What comes after the truth was measured, and would hinder that.
+hide() {
+    case $1 in
+    v2-read-only) mount -o remount,bind,ro $CG ;;
+    v2-lockdown) echo confidentiality >/sys/kernel/security/lockdown ;;
+    v2-kptr) echo 2 >/proc/sys/kernel/kptr_restrict ;;
+    v2-no-tracefs) umount $TRACING ;;
+    v2-debugfs) umount $TRACING && mount -t debugfs debugfs /sys/kernel/debug ;; # it mounts tracefs below itself
+    esac
+}
 
-# ask WHO COMMAND...: what preflight answers to WHO, by way of COMMAND.
+# ask NAME COMMAND...: what the command answers, and what it changed.
 ask() {
-    who=$1
+    name=$1 start=$(cut -d ' ' -f 1 /proc/uptime)
     shift
-    "$@" preflight cgroups -o json >"/out/$who.cgroups.json" 2>"/out/$who.cgroups.err"
-    echo "$who cgroups $?" >>/out/status
-    "$@" preflight --only cgroup-hierarchy,cgroup-controllers -o json >"/out/$who.findings.json" 2>"/out/$who.findings.err"
-    echo "$who findings $?" >>/out/status
+    "$@" >"/out/$name.json" 2>"/out/$name.err"
+    echo "$name $? $start $(cut -d ' ' -f 1 /proc/uptime)" >>/out/status
+    snapshot >/tmp/after
+    diff /tmp/before /tmp/after >/tmp/changed || { echo "$name:"; cat /tmp/changed; } >>/out/changed
+}
+
+ask_all() {
+    nobody="enter as 65534"
+    rules="--only cgroup-hierarchy,cgroup-controllers -o json"
+    {
+        echo "apiVersion: preflight/v1"
+        echo "kind: Policy"
+        echo "metadata: { name: peers }"
+        echo "checks:"
+        echo "  - check: cgroup-hierarchy"
+        echo "  - { check: cgroup-controllers, with: { required: [$(echo "$CONTROLLERS" | sed 's/ /, /g')], optional: [] } }"
+    } >/tmp/peers.yaml
+    : >/out/changed
+    [ ! -e /sys/kernel/debug/tracing ] || ls /sys/kernel/debug/tracing >/dev/null # so that it is mounted before
+    snapshot >/tmp/before
+    # shellcheck disable=SC2086 # the words of $rules and $nobody
+    {
+        ask root.plain preflight cgroups -o json
+        ask root.prove preflight cgroups --prove -o json
+        ask root.probe preflight cgroups --prove --allow probe -o json
+        ask root.write preflight cgroups --prove --allow probe,write -o json
+        ask root.findings preflight $rules
+        ask root.peers preflight -c /tmp/peers.yaml -o json
+        ask nobody.plain $nobody preflight cgroups -o json
+        ask nobody.write $nobody preflight cgroups --prove --allow probe,write -o json
+        ask nobody.findings $nobody preflight $rules
+        ask nobody.peers $nobody preflight -c /tmp/peers.yaml -o json
+    }
 }
 
 # The answers and the trials, from where this shell stands.
 view() {
-    cp /proc/self/mountinfo /out/mountinfo
+    cp /proc/self/mountinfo /proc/self/cgroup /out
     for point in $CG $CG/unified; do
-        [ ! -e $point/cgroup.controllers ] || cp $point/cgroup.controllers /out/listed
+        [ ! -e "$point/cgroup.controllers" ] || cp "$point/cgroup.controllers" /out/listed
     done
-    snapshot >/tmp/before
-    ask root
-    ask nobody enter as 65534
-    snapshot >/tmp/after
-    diff /tmp/before /tmp/after >/out/changed
+    ask_all
     for name in $CONTROLLERS; do
         if try "$name" >/tmp/trial 2>&1; then echo "$name works"; else echo "$name fails"; fi
         sed 's/^/# /' /tmp/trial
@@ -101,6 +113,7 @@ try_v2() {
     case $1 in
     devices) enter deny-devices $CG/trial ;;
     freezer) echo 1 >$CG/trial/cgroup.freeze && grep 'frozen 1' $CG/trial/cgroup.events && echo 0 >$CG/trial/cgroup.freeze ;;
+    cpuacct) enter consume $CG/trial && grep 'usage_usec [1-9]' $CG/trial/cpu.stat ;;
     *) echo "+$1" >$CG/cgroup.subtree_control && grep -w "$1" $CG/trial/cgroup.controllers ;;
     esac
 }
@@ -113,14 +126,13 @@ if [ "$1" = --view ]; then
     exit 0
 fi
 
-set_up "$1" || exit 1
+set_up "$1" && enter_session || exit 1
 cat /proc/cgroups >/out/table
 uname -r >/out/release
-masks >/out/masks || exit 1
-case $1 in
-v2-lockdown) echo confidentiality >/sys/kernel/security/lockdown || exit 1 ;;
-v2-kptr) echo 2 >/proc/sys/kernel/kptr_restrict || exit 1 ;;
-esac
+# lockdown=confidentiality on the command line leaves no time at which the memory could be read: run.py has the masks of
+# the same kernel from another boot.
+[ "$1" = v2-lockdown-boot ] || masks >/out/masks || exit 1
+hide "$1" || exit 1
 if [ "$1" = container ]; then
     enter cgroup $CG/kubepods/pod sh "$0" --view "$1"
 else
