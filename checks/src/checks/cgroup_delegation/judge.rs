@@ -8,11 +8,12 @@ use super::{
     unit,
 };
 use crate::{
+    checks::cgroup_controllers,
     evidence::{Evidence, Unknown},
     facts::{
         Known,
         cgroup::{
-            State,
+            Ask, State,
             tree::{CgroupType, Enabling, Processes, Step},
         },
         mounts::Mount,
@@ -303,11 +304,11 @@ impl Case<'_> {
 
     /// The cause by which `cgroup-controllers` knows why the root lacks a controller.
     fn cause_at_root(&self, name: &str) -> String {
-        let survey = self.node.cgroup_survey(false).ok();
+        let survey = self.node.cgroup_survey(&Ask::files()).ok();
         let subsystem = survey.as_ref().and_then(|s| s.find(name));
         match subsystem.filter(|s| s.state == State::NotCompiled).and_then(|s| s.known) {
             Some(known) => known.config.to_owned(),
-            None => controller_cause(name),
+            None => cgroup_controllers::missing(name),
         }
     }
 
@@ -339,7 +340,7 @@ impl Case<'_> {
             None if is_pods => trouble
                 .note("a kubelet that starts enables what its cgroup of the pods lacks; one that runs says that it has missing controllers")
                 .remedy(remedies::enable(step, &group.names))
-                .follows(controller_cause(first)),
+                .follows(cgroup_controllers::missing(first)),
             None => {
                 let cause = format!("cgroup:{}:{first}", step.path);
                 trouble.remedy(remedies::enable(step, &group.names)).follows(cause)
@@ -480,10 +481,6 @@ fn unit_name<'a>(step: &'a Step<'_>) -> Option<&'a str> {
 
 fn unit_cause(unit: &str) -> String {
     format!("unit:{}", unit::template(unit).as_deref().unwrap_or(unit))
-}
-
-fn controller_cause(name: &str) -> String {
-    format!("cgroup-controller:{name}")
 }
 
 /// `cpu`, `cpu and io`, `cpu, io and memory`.
