@@ -4,6 +4,7 @@ mod decode;
 mod human;
 mod matrix;
 mod model;
+pub mod prove;
 
 pub use decode::{Cell, Decoded, DecodedMask, Given, Ids, decode};
 pub use human::{Style, explain, table};
@@ -13,6 +14,7 @@ use preflight_checks::{
     Node,
     facts::{
         Known,
+        boot_parameters::BootParameter,
         cgroup::{
             Ask, Basis, MaskSide, Subsystem, Survey, Unified, features::Features, headroom::Headroom, masks,
             pressure::Pressure,
@@ -40,6 +42,7 @@ pub fn report_of(node: &Node, ask: &Ask) -> Known<CgroupReport> {
         features: node.cgroup_features().clone()?,
         pressure: node.cgroup_pressure().clone()?,
         headroom: node.cgroup_headroom().clone()?,
+        boot_parameters: node.boot_parameters().as_ref().ok().cloned(),
     };
     let kernel = node.kernel_release().as_ref().ok().map(|r| r.text.clone());
     Ok(CgroupReport::of(&survey, kernel, around))
@@ -65,6 +68,7 @@ struct Around {
     features: Features,
     pressure: Pressure,
     headroom: Headroom,
+    boot_parameters: Option<Vec<BootParameter>>,
 }
 
 impl CgroupReport {
@@ -90,6 +94,7 @@ impl CgroupReport {
             features: around.features,
             pressure: around.pressure,
             headroom: around.headroom,
+            boot_parameters: around.boot_parameters,
         }
     }
 }

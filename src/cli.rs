@@ -8,6 +8,7 @@ pub mod exit;
 mod output;
 mod policies;
 mod run_command;
+mod signals;
 
 use args::{Cli, Command};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};

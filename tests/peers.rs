@@ -446,8 +446,8 @@ fn stacked() {
     assert_eq!(tree.cgroups()["layout"], "v1");
 }
 
-/// The visible root is a cgroup to which its parent passed on no pids. (The row speaks of a slice below the real root,
-/// too: no check looks at those so far.)
+/// The visible root is a cgroup to which its parent passed on no pids; and a slice below the real root that
+/// does not get it.
 fn not_delegated() {
     let tree = v2("cpu cpuset memory")
         .file("/proc/cgroups", format!("{HEADER}pids\t0\t1\t1\n"))
@@ -460,10 +460,13 @@ fn not_delegated() {
     let tree = v2("cpuset cpu memory pids")
         .file("/sys/fs/cgroup/cgroup.subtree_control", "memory\n")
         .file("/sys/fs/cgroup/kubepods.slice/cgroup.controllers", "memory\n")
-        .file("/sys/fs/cgroup/kubepods.slice/cgroup.subtree_control", "\n");
-    let report = tree.judge(&policy(&[LAYOUT, CONTROLLERS]));
-    assert_eq!(report.brief("cgroup-controllers/pids"), "warn not-delegated", "{report}");
-    assert_eq!(report.brief("cgroup-controllers/memory"), "pass listed", "{report}");
+        .file("/sys/fs/cgroup/kubepods.slice/cgroup.subtree_control", "\n")
+        .file("/sys/fs/cgroup/kubepods.slice/cgroup.type", "domain\n");
+    let report = tree.judge(&policy(&[LAYOUT, CONTROLLERS, "{check: cgroup-delegation}"]));
+    assert_eq!(report.brief("cgroup-delegation/pods"), "warn not-delegated", "{report}");
+    let finding = report.finding("cgroup-delegation/pods");
+    assert!(words(finding).contains("pids"), "{finding:#}");
+    assert_eq!(report.brief("cgroup-controllers/pids"), "pass listed", "{report}");
 }
 
 /// What is not shown is not assumed.

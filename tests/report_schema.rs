@@ -77,3 +77,16 @@ fn a_report_on_cgroups_obeys_it() {
         ],
     );
 }
+
+#[test]
+fn every_field_of_the_report_on_cgroups_is_documented() {
+    let page = include_str!("../docs/cgroups.md");
+    let schema = preflight::cgroups::schema();
+    let root = schema.as_value();
+    let definitions = root["definitions"].as_object().unwrap().values();
+    for owner in definitions.chain([root]) {
+        for (field, of) in owner["properties"].as_object().into_iter().flatten() {
+            assert!(page.contains(&format!("`{field}`")), "docs/cgroups.md lacks {field}: {of}");
+        }
+    }
+}

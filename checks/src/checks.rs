@@ -1,6 +1,7 @@
 //! The built-in checks, one file each: documentation, parameters, logic, tests.
 
 mod cgroup_controllers;
+mod cgroup_delegation;
 mod cgroup_hierarchy;
 mod filesystems;
 mod kernel_config;
@@ -9,6 +10,7 @@ mod kernel_version;
 mod namespaces;
 
 pub use cgroup_controllers::CgroupControllers;
+pub use cgroup_delegation::CgroupDelegation;
 pub use cgroup_hierarchy::CgroupHierarchy;
 pub use filesystems::Filesystems;
 pub use kernel_config::KernelConfigCheck;

@@ -12,7 +12,7 @@ mod probe;
 mod sys;
 mod watch;
 
-pub use door::{Door, FileKind, Filesystem as FilesystemType, ReadError, ReadErrorKind};
+pub use door::{Access, Door, FileKind, Filesystem as FilesystemType, ReadError, ReadErrorKind};
 pub use filesystem::Filesystem;
 pub use memory::Memory;
 pub use probe::{Answer, Probe, Probed};
@@ -127,6 +127,14 @@ impl Node {
     /// As [`Door::filesystem`].
     pub fn filesystem(&self, path: &str) -> Result<FilesystemType, ReadError> {
         self.watch.during(path, || self.door.filesystem(path))
+    }
+
+    /// Who owns `path` and who may write it; on a live node only.
+    ///
+    /// # Errors
+    /// As [`Door::access`].
+    pub fn access(&self, path: &str) -> Result<Access, ReadError> {
+        self.watch.during(path, || self.door.access(path))
     }
 
     /// The machine's architecture by uname(2); on a live node only.

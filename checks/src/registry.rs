@@ -5,8 +5,8 @@
 use crate::{
     check::DynCheck,
     checks::{
-        CgroupControllers, CgroupHierarchy, Filesystems, KernelConfigCheck, KernelModules, KernelVersion,
-        Namespaces,
+        CgroupControllers, CgroupDelegation, CgroupHierarchy, Filesystems, KernelConfigCheck, KernelModules,
+        KernelVersion, Namespaces,
     },
 };
 
@@ -14,6 +14,7 @@ use crate::{
 pub static CHECKS: &[&dyn DynCheck] = &[
     &CgroupHierarchy,
     &CgroupControllers,
+    &CgroupDelegation,
     &KernelVersion,
     &KernelConfigCheck,
     &KernelModules,

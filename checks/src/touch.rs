@@ -1,17 +1,24 @@
 //! What goes beyond reading (law 5), and is done only where the command line allows it: kprobe events (`--allow
-//! probe`), and a scratch cgroup or a private mount (`--allow write`).
+//! probe`), and a scratch cgroup or a private mount of tracefs (`--allow write`).
 //!
-//! Everything made here has a name that begins with `preflight`, is made and taken away under a lock that the kernel
-//! drops when this process dies, and is removed again in every case: at the end, after an error, on a panic (by
-//! `Drop`), and when [`Interrupt`] says that the user wants to stop. Only SIGKILL leaves something behind; whoever holds
-//! the lock next finds it by its name and removes it first.
+//! Everything made here has a name that begins with `preflight` and ends with a process id, is made and taken away
+//! under a lock that the kernel drops when this process dies, and is removed again in every case: at the end, after an
+//! error, on a panic (by `Drop`), and when [`Interrupt`] says that the user wants to stop. Only SIGKILL leaves
+//! something behind; whoever holds the lock next finds it by its name and removes it first.
 
 pub mod scratch;
 pub mod trace;
+mod tree;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use crate::evidence::{Evidence, Unknown};
+use rustix::io::Errno;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 /// What the command line allows.
@@ -19,7 +26,7 @@ use std::sync::{
 pub struct Allowance {
     /// Asking the kernel by ways that touch its state: kprobe events.
     pub probe: bool,
-    /// Writing: a scratch cgroup, mounts that no other process sees.
+    /// Writing: a scratch cgroup, a mount that no other process sees.
     pub write: bool,
 }
 
@@ -39,5 +46,174 @@ impl Interrupt {
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Says that whoever touches something shall stop.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// An error once the user wants to stop, so that `?` between two steps gives up.
+    ///
+    /// # Errors
+    /// When [`Interrupt::is_set`].
+    pub fn check(&self) -> Result<(), Unknown> {
+        if self.is_set() { Err(Unknown::new("interrupted")) } else { Ok(()) }
+    }
+}
+
+/// What came of taking away what lay there under our names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// What was removed, by path or by the name of the event.
+    pub removed: Vec<String>,
+    /// What is still there, and the error that removing it gave.
+    pub left: Vec<Evidence>,
+    /// What lists such things and could not be read, with the error.
+    pub unread: Vec<Evidence>,
+}
+
+impl Swept {
+    /// Notes what came of removing `what`; what is gone already needs nothing.
+    fn note(&mut self, what: String, result: Result<(), Errno>) {
+        match result {
+            Ok(()) => self.removed.push(what),
+            Err(Errno::NOENT) => {}
+            Err(e) => self.left.push(Evidence::new(what, errno_name(e))),
+        }
+    }
+
+    /// Notes that the list `path` could not be read; where there is no list, nothing lies there.
+    fn seen<T>(&mut self, path: String, list: Result<T, Errno>) -> Option<T> {
+        match list {
+            Ok(list) => Some(list),
+            Err(Errno::NOENT) => None,
+            Err(e) => {
+                self.unread.push(Evidence::new(path, errno_name(e)));
+                None
+            }
+        }
+    }
+
+    /// What is left at the end: also what may be in a list that could be read at the start and can't be now.
+    fn left_since(self, start: &Self) -> Vec<Evidence> {
+        let new = self.unread.into_iter().filter(|e| !start.unread.contains(e));
+        self.left.into_iter().chain(new).collect()
+    }
+}
+
+/// Whether `name` is one that this program gives to what it makes: `prefix` and a process id, nothing else. What an
+/// administrator called `preflight-test` is not ours.
+fn is_ours(name: &str, prefix: &str) -> bool {
+    let id = name.strip_prefix(prefix).unwrap_or_default();
+    !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// How long something that is busy for a moment is tried again: the lock, a file that somebody else has open.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Tries until it works, `patience` is over, or the error is none of those that pass by themselves.
+fn patiently<T>(
+    patience: Duration,
+    passing: &[Errno],
+    mut attempt: impl FnMut() -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(e) if passing.contains(&e) && start.elapsed() < patience => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The name of an error, as errno(3) has it.
+fn errno_name(errno: Errno) -> String {
+    let name = match errno {
+        Errno::PERM => "EPERM",
+        Errno::NOENT => "ENOENT",
+        Errno::IO => "EIO",
+        Errno::NXIO => "ENXIO",
+        Errno::AGAIN => "EAGAIN",
+        Errno::NOMEM => "ENOMEM",
+        Errno::ACCESS => "EACCES",
+        Errno::BUSY => "EBUSY",
+        Errno::EXIST => "EEXIST",
+        Errno::NODEV => "ENODEV",
+        Errno::NOTDIR => "ENOTDIR",
+        Errno::ISDIR => "EISDIR",
+        Errno::INVAL => "EINVAL",
+        Errno::NFILE => "ENFILE",
+        Errno::MFILE => "EMFILE",
+        Errno::FBIG => "EFBIG",
+        Errno::NOSPC => "ENOSPC",
+        Errno::ROFS => "EROFS",
+        Errno::NOSYS => "ENOSYS",
+        Errno::NOTEMPTY => "ENOTEMPTY",
+        Errno::ILSEQ => "EILSEQ",
+        Errno::OPNOTSUPP => "EOPNOTSUPP",
+        Errno::ADDRNOTAVAIL => "EADDRNOTAVAIL",
+        other => return format!("errno {}", other.raw_os_error()),
+    };
+    name.to_owned()
+}
+
+/// Looking at or changing `path` failed.
+fn refused(path: &str, errno: Errno) -> Unknown {
+    let name = errno_name(errno);
+    let unknown = Unknown::new(format!("{path}: {name}")).tried([Evidence::new(path, name)]);
+    if matches!(errno, Errno::ACCESS | Errno::PERM) { unknown.needs("run as root") } else { unknown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_our_own() {
+        assert!(is_ours("preflight_1", "preflight_"));
+        assert!(is_ours("preflight-4194304", "preflight-"));
+        for name in
+            ["preflight", "preflight_", "preflight_x", "preflight_1x", "preflight-1", "x_preflight_1", ""]
+        {
+            assert!(!is_ours(name, "preflight_"), "{name}");
+        }
+    }
+
+    #[test]
+    fn patience_ends() {
+        let mut left = 3;
+        let mut busy = || {
+            left -= 1;
+            if left == 0 { Ok(7) } else { Err(Errno::BUSY) }
+        };
+        assert_eq!(patiently(PATIENCE, &[Errno::BUSY], &mut busy), Ok(7));
+        let mut calls = 0;
+        let answer: Result<(), _> = patiently(Duration::from_millis(15), &[Errno::BUSY], || {
+            calls += 1;
+            Err(Errno::BUSY)
+        });
+        assert!(answer == Err(Errno::BUSY) && (2..5).contains(&calls));
+        assert_eq!(patiently::<()>(PATIENCE, &[Errno::BUSY], || Err(Errno::PERM)), Err(Errno::PERM));
+    }
+
+    #[test]
+    fn an_interrupt_reaches_every_copy() {
+        let interrupt = Interrupt::default();
+        let copy = interrupt.clone();
+        assert!(copy.check().is_ok());
+        interrupt.set();
+        assert!(copy.is_set() && copy.check().unwrap_err().reason == "interrupted");
+    }
+
+    #[test]
+    fn errors_have_names_and_say_what_helps() {
+        assert_eq!(errno_name(Errno::ROFS), "EROFS");
+        assert_eq!(errno_name(Errno::XDEV), "errno 18");
+        let unknown = refused("/x", Errno::ACCESS);
+        assert_eq!((unknown.reason.as_str(), unknown.needs.as_deref()), ("/x: EACCES", Some("run as root")));
+        assert_eq!(refused("/x", Errno::BUSY).needs, None);
     }
 }

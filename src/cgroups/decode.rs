@@ -13,7 +13,7 @@ const FROM_OPTION: &str = "--ids";
 const MASKS: [(&str, &[&str]); 3] =
     [("implicit", &[]), ("inhibit", &["inhibited"]), ("control", &["ret", "controllers"])];
 
-/// Numbers with their masks' names, as they were given: in the order of [`MASKS`], each at most once.
+/// Numbers with their masks' names, as they were given: in the order implicit, inhibit, control, each at most once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given(Vec<(&'static str, u64)>);
 

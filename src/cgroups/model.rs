@@ -2,13 +2,16 @@
 
 use preflight_checks::{
     Evidence,
-    facts::cgroup::{
-        Basis, LayoutKind, State, Step, Universe,
-        features::Features,
-        headroom::Headroom,
-        ladder::{Disagreement, Rung},
-        masks::Reading,
-        pressure::Pressure,
+    facts::{
+        boot_parameters::BootParameter,
+        cgroup::{
+            Basis, LayoutKind, State, Step, Universe,
+            features::Features,
+            headroom::Headroom,
+            ladder::{Disagreement, Rung},
+            masks::Reading,
+            pressure::Pressure,
+        },
     },
 };
 use schemars::JsonSchema;
@@ -56,6 +59,9 @@ pub struct CgroupReport {
     pub pressure: Pressure,
     /// What the limits on cgroups and tasks leave.
     pub headroom: Headroom,
+    /// The words of the kernel command line that decide over cgroups, and what each does here. Null where it could not
+    /// be read.
+    pub boot_parameters: Option<Vec<BootParameter>>,
 }
 
 /// One subsystem.

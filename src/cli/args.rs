@@ -20,6 +20,16 @@ Examples:
   preflight run --only kernel-config --skip 'kernel-config/CONFIG_IP_VS*'
   preflight run --ignore-preflight-errors NumCPU,Mem --fail-on warn";
 
+const CGROUPS_EXAMPLES: &str = "\
+Examples:
+  preflight cgroups                            the table; -v for every step and what each option means
+  preflight cgroups --explain devices          all that is known of one subsystem
+  preflight cgroups --prove                    by the masks in the kernel's memory, as root
+  preflight cgroups --prove --allow probe,write
+                                               also by kprobe events and in a scratch cgroup
+  preflight cgroups --decode implicit=256,inhibit=740
+                                               what these masks say of this kernel's subsystems";
+
 /// Tells, before a Linux machine joins a Kubernetes cluster, whether it can carry the work, and why.
 ///
 /// Without a command it runs a policy, as `preflight run` does. It reads and changes nothing.
@@ -208,8 +218,18 @@ pub(super) struct PolicyTarget {
     pub(super) set: Vec<(String, String)>,
 }
 
+/// What may go beyond reading in a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AllowProof {
+    /// Kprobe events that print the masks, in an own instance of tracefs
+    Probe,
+    /// An empty scratch cgroup; a private mount of tracefs where it is not mounted
+    Write,
+}
+
 /// Options of `cgroups`.
 #[derive(Debug, Args)]
+#[command(after_help = after_help(CGROUPS_EXAMPLES))]
 pub(super) struct CgroupsArgs {
     /// How to write the answer
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
@@ -220,6 +240,13 @@ pub(super) struct CgroupsArgs {
     /// Explain one subsystem, by its v1 or v2 name; for people only
     #[arg(long, value_name = "NAME", conflicts_with = "output")]
     pub(super) explain: Option<String>,
+    /// Ask everything that tells more by reading, the kernel's own masks in its memory included (as root), and
+    /// compare
+    #[arg(long)]
+    pub(super) prove: bool,
+    /// With --prove: what may go beyond reading. What is made is removed again, also when the program is stopped
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',')]
+    pub(super) allow: Vec<AllowProof>,
     #[command(flatten)]
     pub(super) decode: DecodeArgs,
 }
@@ -228,7 +255,7 @@ pub(super) struct CgroupsArgs {
 #[derive(Debug, Args)]
 pub(super) struct DecodeArgs {
     /// Decode masks from elsewhere, decimal, 0x… or 0b…: implicit=256,inhibit=1764,control=6171
-    #[arg(long, value_name = "MASKS", conflicts_with_all = ["root", "explain"])]
+    #[arg(long, value_name = "MASKS", conflicts_with_all = ["root", "explain", "prove", "allow"])]
     pub(super) decode: Option<String>,
     /// The subsystems of that kernel in the order of their ids, or as NAME:ID [default: those of this kernel]
     #[arg(long, value_name = "NAMES", requires = "decode")]

@@ -1,37 +1,51 @@
 //! `preflight cgroups`: from the options to the report on cgroups.
 
 use super::{
-    args::{CgroupsArgs, Format, Global},
+    args::{AllowProof, CgroupsArgs, Format, Global},
     decode,
     exit::{self, Stop},
     output,
     run_command::door,
+    signals::Signals,
 };
 use crate::{
-    cgroups::{self, CgroupReport, Style},
+    cgroups::{
+        self, CgroupReport, Style,
+        prove::{self, Prove},
+    },
     text,
 };
 use preflight_checks::{
     Node,
     evidence::Unknown,
+    facts::Known,
     names::nearest,
     node::{Door, Watch},
+    touch::{Allowance, Interrupt},
 };
 use std::{
-    sync::{Arc, mpsc::channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long the survey may take; on a node that answers it takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a survey that is told to stop may take to remove what it made.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often it is looked whether a signal has arrived.
+const TICK: Duration = Duration::from_millis(20);
 
 /// What the command prints, and its exit code.
 pub(super) fn answer(args: &CgroupsArgs, global: &Global) -> Result<(String, u8), Stop> {
     if let Some(given) = &args.decode.decode {
         return decode::text(given, args.decode.ids.as_deref(), args.output).map(|text| (text, exit::OK));
     }
-    let report = survey(door(args.root.as_deref())?)?;
+    let report = survey(args)?;
     let style = Style {
         width: output::table_width(),
         color: output::color(global.color, true),
@@ -57,21 +71,99 @@ fn contradictions(report: &CgroupReport) -> u8 {
     if report.disagreements.is_empty() { exit::OK } else { exit::FAIL }
 }
 
-/// Surveys the node on a thread of its own, which is left behind if something that it reads hangs (law 8).
-fn survey(door: Arc<dyn Door>) -> Result<CgroupReport, Stop> {
+fn survey(args: &CgroupsArgs) -> Result<CgroupReport, Stop> {
+    let allowance = allowance(args)?;
+    let door = door(args.root.as_deref())?;
+    if !args.prove {
+        return on_a_thread(door, None, cgroups::report);
+    }
+    let prove = Prove { allowance, interrupt: Interrupt::default() };
+    let interrupt = prove.interrupt.clone();
+    let signals = if allowance == Allowance::default() { None } else { Some(catch(&door, &interrupt)?) };
+    let stop = signals.as_ref().map(|signals| (signals, &interrupt));
+    let proved = on_a_thread(door, stop, move |node| prove::report(node, &prove));
+    if let Some(signals) = &signals {
+        signals.release();
+    }
+    let proved = proved?;
+    for notice in proved.notices {
+        tracing::warn!("{notice}");
+    }
+    Ok(proved.report)
+}
+
+/// What may be touched, which is the machine itself or nothing.
+fn allowance(args: &CgroupsArgs) -> Result<Allowance, Stop> {
+    let allowance = Allowance {
+        probe: args.allow.contains(&AllowProof::Probe),
+        write: args.allow.contains(&AllowProof::Write),
+    };
+    let wrong = |why: &str| Err(Stop::new(exit::USAGE, why));
+    if args.allow.is_empty() {
+        Ok(allowance)
+    } else if !args.prove {
+        wrong(
+            "--allow says how far --prove may go, and there is no --prove; without it this command only reads",
+        )
+    } else if args.root.is_some() {
+        wrong(
+            "--allow speaks of the running kernel, and --root of a tree of files, of which nothing is touched",
+        )
+    } else {
+        Ok(allowance)
+    }
+}
+
+fn catch(door: &Arc<dyn Door>, interrupt: &Interrupt) -> Result<Signals, Stop> {
+    let node = Node::new(Arc::clone(door), Arc::default());
+    let status = node.read("/proc/self/status");
+    let caught = Signals::catch(interrupt, &status.text().unwrap_or_default());
+    caught.map_err(|e| {
+        Stop::new(exit::INTERNAL, format!("the signals can't be caught, so nothing is touched: {e}"))
+    })
+}
+
+/// Runs a survey on a thread of its own, which is left behind if something that it reads hangs (law 8). One that
+/// touches something is told to stop first, when time is over or a signal arrives, and has a moment to clean up.
+fn on_a_thread<T: Send + 'static>(
+    door: Arc<dyn Door>,
+    stop: Option<(&Signals, &Interrupt)>,
+    survey: impl FnOnce(&Node) -> Known<T> + Send + 'static,
+) -> Result<T, Stop> {
     let watch = Arc::new(Watch::default());
     let (sender, receiver) = channel();
     let its_watch = Arc::clone(&watch);
     thread::Builder::new()
         .name("cgroups".to_owned())
         // Nobody listens any more when it took too long: then the answer is not wanted.
-        .spawn(move || drop(sender.send(cgroups::report(&Node::new(door, its_watch)))))
+        .spawn(move || drop(sender.send(survey(&Node::new(door, its_watch)))))
         .map_err(|e| Stop::new(exit::INTERNAL, format!("no thread could be started: {e}")))?;
-    if let Ok(answer) = receiver.recv_timeout(LIMIT) {
-        return answer.map_err(undetermined);
+    match wait(&receiver, stop) {
+        Ok(answer) => answer.map_err(undetermined),
+        Err(RecvTimeoutError::Disconnected) => Err(Stop::new(
+            exit::INTERNAL,
+            "the survey ended without an answer, which is a fault of preflight",
+        )),
+        Err(RecvTimeoutError::Timeout) => {
+            let path = watch.give_up().unwrap_or_else(|| "something".to_owned());
+            Err(Stop::new(exit::INTERNAL, format!("reading {path} did not end within {LIMIT:?}")))
+        }
     }
-    let path = watch.give_up().unwrap_or_else(|| "something".to_owned());
-    Err(Stop::new(exit::INTERNAL, format!("reading {path} did not end within {LIMIT:?}")))
+}
+
+fn wait<T>(receiver: &Receiver<T>, stop: Option<(&Signals, &Interrupt)>) -> Result<T, RecvTimeoutError> {
+    let Some((signals, interrupt)) = stop else { return receiver.recv_timeout(LIMIT) };
+    let end = Instant::now() + LIMIT;
+    while Instant::now() < end && !signals.arrived() {
+        match receiver.recv_timeout(TICK) {
+            Err(RecvTimeoutError::Timeout) => {}
+            answer => return answer,
+        }
+    }
+    interrupt.set();
+    // What it answers now is not the whole answer.
+    let _ = receiver.recv_timeout(GRACE);
+    Err(RecvTimeoutError::Timeout)
 }
 
 fn undetermined(unknown: Unknown) -> Stop {
@@ -87,4 +179,24 @@ fn unknown_name(report: &CgroupReport, name: &str) -> Stop {
         None => "`preflight cgroups` lists them all".to_owned(),
     };
     Stop::new(exit::USAGE, format!("no cgroup subsystem is called `{name}`; {help}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use preflight_checks::{facts::cgroup::ladder::Disagreement, node::Memory};
+
+    #[test]
+    fn a_contradiction_is_exit_code_1() {
+        let mounts = "1 0 0:2 / / rw - ext4 /dev/vda rw\n2 1 0:3 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        let node = Node::in_memory(Memory::new().file("/proc/self/mountinfo", mounts));
+        let mut report = cgroups::report(&node).unwrap();
+        assert_eq!(contradictions(&report), exit::OK);
+        report.disagreements.push(Disagreement {
+            subject: "hugetlb".to_owned(),
+            message: "two steps do not agree".to_owned(),
+            evidence: Vec::new(),
+        });
+        assert_eq!(contradictions(&report), exit::FAIL);
+    }
 }

@@ -58,7 +58,7 @@ pub(super) fn policy(command: &PolicyCommand, global: &Global) -> ExitCode {
 pub(super) fn cgroups(args: &CgroupsArgs, global: &Global) -> ExitCode {
     match cgroups::answer(args, global) {
         // A report that contradicts itself was written all the same: the exit code says that it did.
-        Ok((text, code)) => output::print(&text).map_or_else(unwritten, |()| code.into()),
+        Ok((text, code)) => output::print(&text).map_or_else(|e| unwritten(&e), |()| code.into()),
         Err(stop) => stop.exit(),
     }
 }
@@ -73,10 +73,10 @@ fn answer(text: Result<String, Stop>) -> ExitCode {
 fn show(text: &str) -> ExitCode {
     match output::print(text) {
         Ok(()) => exit::OK.into(),
-        Err(e) => unwritten(e),
+        Err(e) => unwritten(&e),
     }
 }
 
-fn unwritten(error: io::Error) -> ExitCode {
+fn unwritten(error: &io::Error) -> ExitCode {
     Stop::new(exit::INTERNAL, format!("standard output: {error}")).exit()
 }

@@ -3,7 +3,6 @@
 mod devices;
 mod functions;
 mod perf_event;
-mod pods;
 mod remedies;
 
 use crate::{
@@ -28,8 +27,8 @@ use serde::Deserialize;
 /// mounts, `cgroup_disable=` on the kernel command line, the kernel configuration, and where all that leaves doubt
 /// the kernel's type information (`/sys/kernel/btf/vmlinux`).
 ///
-/// On a v2 node a controller can be used if it is listed in cgroup.controllers or implicit; where the cgroup of the
-/// pods (`kubepods.slice` or `kubepods`) exists already, it has to reach that one, too. `devices`, `freezer` and
+/// On a v2 node a controller can be used if it is listed in cgroup.controllers or implicit; whether it reaches the pods
+/// from there is the matter of `cgroup-delegation`. `devices`, `freezer` and
 /// `cpuacct` are never listed there, and never missing: what replaces them is looked at instead. For `freezer` that is
 /// a `cgroup.freeze` in a cgroup below the root, for `cpuacct` `cpu.stat`. For `devices` the running kernel is asked
 /// with bpf(2) which programs control the access to devices (BPF_PROG_QUERY); where it knows no such programs, one of
@@ -49,9 +48,10 @@ use serde::Deserialize;
 /// the *inhibited* ones (no version 2 interface).
 ///
 /// ## How to mend it
-/// That depends on the reason, which every finding names: remove `cgroup_disable=` from the kernel command line; boot
-/// into cgroup v2, or unmount the version 1 hierarchy that holds the controller; add `Delegate=yes` to the unit of the
-/// container manager; take a kernel that has the option.
+/// That depends on the reason, which every finding names: remove `cgroup_disable=` from the kernel command line, in the
+/// file and line that the finding names where the boot loader of the node could be told; boot into cgroup v2, or
+/// unmount the version 1 hierarchy that holds the controller; add `Delegate=yes` to the unit of the container manager;
+/// take a kernel that has the option.
 ///
 /// ## Sources
 /// kernel/cgroup/cgroup.c (`cgroup_control`, `cgroup_init`, `cgroup_stat_show`) and kernel/cgroup/cgroup-v1.c of Linux
@@ -208,9 +208,9 @@ impl Question<'_> {
 
     fn on_v2_by_files(&self, s: &Subsystem) -> Finding {
         match s.state {
-            State::Listed => pods::withheld(self, &s.name).unwrap_or_else(|| {
+            State::Listed => {
                 self.usable(s, "listed", format!("{} is listed in cgroup.controllers", self.name))
-            }),
+            }
             State::Implicit if s.basis > Basis::Expected || is_built_in(s) => {
                 self.usable(s, "implicit", format!("{} is always on", self.name))
             }
@@ -258,15 +258,16 @@ impl Question<'_> {
             .notes(self.after_v1(s, reason))
             .evidence(s.evidence.iter().cloned())
             .evidence(self.v1_support(s).filter(|_| reason == "v1-not-mounted").map(|(_, e)| e));
-        let finding = match remedies::of(s, self.survey, reason) {
+        let finding = finding.evidence(remedies::place(s, self.node));
+        let finding = match remedies::of(s, self.survey, reason, self.node) {
             Some(remedy) => finding.remedy(remedy),
             None => finding,
         };
         match (s.state, s.known) {
             (State::NotCompiled, Some(known)) => finding.follows(known.config),
-            (State::Disabled | State::NotCompiled, _) => finding,
+            (State::Disabled | State::NotCompiled, _) => finding.causes(missing(&s.name)),
             _ if self.survey.layout == LayoutKind::None => finding.follows("cgroup-mount"),
-            _ => finding,
+            _ => finding.causes(missing(&s.name)),
         }
     }
 
@@ -311,6 +312,12 @@ impl Question<'_> {
             format!("since Linux {major}.{minor} the v1 side of {} is an option of its own, {option}, and off by default", s.name)
         })
     }
+}
+
+/// The cause of everything that fails because the root of the hierarchy lacks the controller `name` (as version 2 calls
+/// it): what is not there can't be delegated.
+pub(super) fn missing(name: &str) -> String {
+    format!("cgroup-controller:{name}")
 }
 
 fn is_built_in(s: &Subsystem) -> bool {

@@ -4,7 +4,7 @@
 //! subsystems by version; `files` parses the cgroup files; `ladder` names the ways to learn more than they say, and
 //! `masks` what the best of them read; `state` infers each subsystem's state from all that, as pure functions;
 //! `survey` reads a node and puts it all together. `features`, `pressure` and `headroom` are what the report shows
-//! beside the subsystems.
+//! beside the subsystems; `tree` walks down to one cgroup.
 
 pub mod features;
 pub mod files;
@@ -16,6 +16,7 @@ pub mod pressure;
 mod state;
 mod survey;
 pub mod table;
+pub mod tree;
 
 pub use ladder::Step;
 pub use layout::{CGROUP_ROOT, Layout, LayoutKind};

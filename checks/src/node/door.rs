@@ -50,6 +50,15 @@ pub trait Door: Send + Sync {
         Err(ReadError::new(path, ReadErrorKind::LiveOnly))
     }
 
+    /// Who owns `path`, and who may do what with it, links followed.
+    ///
+    /// # Errors
+    /// [`ReadErrorKind::LiveOnly`] where the tree is not the machine itself: whoever unpacked or captured a tree owns
+    /// it. Otherwise as [`Door::kind`].
+    fn access(&self, path: &str) -> Result<Access, ReadError> {
+        Err(ReadError::new(path, ReadErrorKind::LiveOnly))
+    }
+
     /// The machine's architecture (uname).
     ///
     /// # Errors
@@ -82,6 +91,30 @@ pub enum FileKind {
     Directory,
     /// A socket, device, FIFO.
     Other,
+}
+
+/// Who owns a file, and what its mode allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The user id of its owner, as this program's user namespace shows it.
+    pub owner: u32,
+    /// The twelve bits that chmod(2) sets.
+    pub mode: u32,
+}
+
+impl Access {
+    /// Whether `user`, a member of no group that matters and without capabilities, may write it.
+    #[must_use]
+    pub fn may_write(&self, user: u32) -> bool {
+        // The owner's bits count for the owner alone, even where those of all others allow more (path_resolution(7)).
+        self.mode & if self.owner == user { 0o200 } else { 0o002 } != 0
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "owner {}, mode {:04o}", self.owner, self.mode)
+    }
 }
 
 /// What statfs(2) says of a mounted file system.
@@ -171,5 +204,18 @@ impl ReadError {
             ReadErrorKind::LiveOnly => unknown.needs("run on the machine itself, without --root"),
             _ => unknown,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bits_that_count_for_a_user() {
+        let may = |owner, mode, user| Access { owner, mode }.may_write(user);
+        assert!(may(1000, 0o644, 1000) && may(0, 0o666, 1000));
+        assert!(!may(0, 0o664, 1000) && !may(1000, 0o066, 1000));
+        assert_eq!(Access { owner: 1000, mode: 0o644 }.to_string(), "owner 1000, mode 0644");
     }
 }

@@ -8,7 +8,7 @@
 // This file is the door (clippy.toml forbids these calls everywhere else).
 #![allow(clippy::disallowed_methods)]
 
-use super::{Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door};
+use super::{Access, Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags},
@@ -150,6 +150,20 @@ fn regular(path: &str, handle: BorrowedFd<'_>) -> Result<(), ReadError> {
     Err(ReadError::new(path, ReadErrorKind::WrongKind(found)))
 }
 
+/// A larger buffer that begins with `filled`. Where the file tells its size (all but those of /proc), that is room enough,
+/// and one byte more tells that nothing follows. Fresh zeroed memory costs nothing until it is used; growing does.
+fn larger(file: &OwnedFd, filled: &[u8], limit: usize) -> Vec<u8> {
+    let told = fs::fstat(file).ok().and_then(|stat| usize::try_from(stat.st_size).ok());
+    let room =
+        told.filter(|size| *size >= filled.len()).map_or(filled.len() * 4, |size| size.saturating_add(1));
+    // More at any rate, or the loop would not end.
+    let mut bytes = vec![0; room.max(filled.len() + 1).min(limit.saturating_add(1))];
+    if let Some(start) = bytes.get_mut(..filled.len()) {
+        start.copy_from_slice(filled);
+    }
+    bytes
+}
+
 fn error(path: &str, errno: Errno) -> ReadError {
     let kind = match errno {
         Errno::NOENT | Errno::NOTDIR => ReadErrorKind::Missing,
@@ -176,7 +190,7 @@ impl Door for Filesystem {
                 if filled > limit {
                     return Err(ReadError::new(path, ReadErrorKind::TooLarge(limit)));
                 }
-                bytes.resize((filled * 4).min(limit + 1), 0);
+                bytes = larger(&file, &bytes, limit);
             }
             match rustix::io::read(&file, &mut bytes[filled..]) {
                 Ok(0) => break,
@@ -250,6 +264,14 @@ impl Door for Filesystem {
         #[expect(clippy::cast_sign_loss, reason = "a bit pattern, not a number")]
         let magic = stat.f_type as u64 & 0xffff_ffff;
         Ok(door::Filesystem { magic })
+    }
+
+    fn access(&self, path: &str) -> Result<Access, ReadError> {
+        if self.origin != Origin::Live {
+            return Err(ReadError::new(path, ReadErrorKind::LiveOnly));
+        }
+        let stat = fs::statat(fs::CWD, path, AtFlags::empty()).map_err(|e| error(path, e))?;
+        Ok(Access { owner: stat.st_uid, mode: stat.st_mode & 0o7777 })
     }
 
     fn machine(&self) -> Result<String, ReadError> {
@@ -366,10 +388,13 @@ mod tests {
         let (_dir, door) = tree();
         assert_eq!(door.filesystem("/").unwrap_err().kind, ReadErrorKind::LiveOnly);
         assert_eq!(door.probe(&Probe::CgroupDeviceLoad).unwrap_err().kind, ReadErrorKind::LiveOnly);
+        assert_eq!(door.access("/etc").unwrap_err().kind, ReadErrorKind::LiveOnly);
         assert_eq!(door.user(), None);
         let live = Filesystem::live().unwrap();
         assert_eq!(live.filesystem("/proc").unwrap().magic, 0x9fa0);
         assert!(!live.read("/proc/sys/kernel/osrelease", 100).unwrap().is_empty());
+        assert_eq!(live.access("/proc").unwrap(), Access { owner: 0, mode: 0o555 });
+        assert!(live.access("/nowhere/at/all").unwrap_err().is_missing());
         let nowhere = Probe::PerfCgroup { directory: "/nowhere/at/all".into() };
         assert!(live.probe(&nowhere).unwrap_err().is_missing());
         let no_cgroup = Probe::CgroupDeviceQuery { directory: "/proc".into() };

@@ -1,12 +1,13 @@
 //! A node made of files in memory: what tests register, and nothing else, exists.
 
-use super::{Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door::Filesystem};
+use super::{Access, Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door::Filesystem};
 use std::collections::BTreeMap;
 
 /// Files in memory. Directories exist by the files below them.
 #[derive(Clone, Debug)]
 pub struct Memory {
     files: BTreeMap<String, Result<Vec<u8>, ReadErrorKind>>,
+    access: BTreeMap<String, Access>,
     probes: BTreeMap<Probe, Answer>,
     origin: Origin,
     user: Option<u32>,
@@ -14,7 +15,13 @@ pub struct Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { files: BTreeMap::new(), probes: BTreeMap::new(), origin: Origin::Live, user: Some(0) }
+        Self {
+            files: BTreeMap::new(),
+            access: BTreeMap::new(),
+            probes: BTreeMap::new(),
+            origin: Origin::Live,
+            user: Some(0),
+        }
     }
 }
 
@@ -36,6 +43,13 @@ impl Memory {
     #[must_use]
     pub fn error(mut self, path: &str, kind: ReadErrorKind) -> Self {
         self.files.insert(path.to_owned(), Err(kind));
+        self
+    }
+
+    /// Says who owns a file or directory, and its mode. What nobody spoke of belongs to root: 0644, directories 0755.
+    #[must_use]
+    pub fn owned_by(mut self, path: &str, owner: u32, mode: u32) -> Self {
+        self.access.insert(path.to_owned(), Access { owner, mode });
         self
     }
 
@@ -119,6 +133,14 @@ impl Door for Memory {
         }
     }
 
+    fn access(&self, path: &str) -> Result<Access, ReadError> {
+        if self.origin != Origin::Live {
+            return Err(ReadError::new(path, ReadErrorKind::LiveOnly));
+        }
+        let mode = if self.kind(path)? == FileKind::Directory { 0o755 } else { 0o644 };
+        Ok(self.access.get(path).copied().unwrap_or(Access { owner: 0, mode }))
+    }
+
     fn filesystem(&self, path: &str) -> Result<Filesystem, ReadError> {
         Err(ReadError::new(path, ReadErrorKind::LiveOnly))
     }
@@ -130,5 +152,19 @@ impl Door for Memory {
 
     fn user(&self) -> Option<u32> {
         self.user
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_are_those_that_were_told_or_root() {
+        let memory = Memory::new().file("/a/b", "").owned_by("/a/b", 1000, 0o600);
+        assert_eq!(memory.access("/a/b").unwrap(), Access { owner: 1000, mode: 0o600 });
+        assert_eq!(memory.access("/a").unwrap(), Access { owner: 0, mode: 0o755 });
+        assert!(memory.access("/c").unwrap_err().is_missing());
+        assert_eq!(memory.as_root().access("/a").unwrap_err().kind, ReadErrorKind::LiveOnly);
     }
 }

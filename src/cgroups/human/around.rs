@@ -2,7 +2,10 @@
 
 use super::Style;
 use crate::cgroups::model::CgroupReport;
-use preflight_checks::facts::cgroup::{features::Feature, headroom::Limit, pressure::Pressure};
+use preflight_checks::facts::{
+    boot_parameters::{BootParameter, Effect},
+    cgroup::{features::Feature, headroom::Limit, pressure::Pressure},
+};
 
 /// The width of the labels, in columns.
 const LABEL: usize = 9;
@@ -40,7 +43,22 @@ pub(super) fn text(report: &CgroupReport, style: Style) -> String {
             out.push_str(&style.beside("limit", LABEL, &sentence(limit)));
         }
     }
+    for parameter in report.boot_parameters.iter().flatten() {
+        out.push_str(&style.beside("boot", LABEL, &boot_parameter(parameter, style.verbose)));
+    }
     out
+}
+
+/// A word of the kernel command line, and what it does here.
+fn boot_parameter(parameter: &BootParameter, verbose: bool) -> String {
+    let effect = match parameter.effect {
+        Effect::Applies => String::new(),
+        other => format!(" ({})", other.as_str()),
+    };
+    let said = format!("{}{effect}: {}", parameter.word, parameter.meaning);
+    // Why it does not do what it means is worth a line; what else is to know only to who wants more.
+    let notes = parameter.notes.iter().filter(|_| verbose || parameter.effect != Effect::Applies);
+    std::iter::once(said).chain(notes.cloned()).collect::<Vec<_>>().join("; ")
 }
 
 /// What is on, and what is off though the kernel has it.

@@ -11,7 +11,7 @@ use crate::{
     text,
 };
 use preflight_checks::facts::cgroup::masks::{self, Reading};
-use std::fmt::Write;
+use std::{fmt::Write, slice};
 
 pub(super) fn text(report: &CgroupReport, style: Style) -> String {
     let masks = &report.masks;
@@ -39,7 +39,7 @@ fn readings(report: &CgroupReport, style: Style) -> Vec<String> {
     let mut parts = Vec::new();
     for reading in &report.readings {
         let mut part = style.title(&format!("Read by {}", reading.method));
-        for row in rows([reading]) {
+        for row in rows(slice::from_ref(reading)) {
             let names = masks::names(row.mask, &ids);
             let names = if names.is_empty() { "none".to_owned() } else { names.join(" ") };
             let value = format!("{0} = {0:#06x} = {0:#b}: {names}", row.mask);
@@ -53,7 +53,7 @@ fn readings(report: &CgroupReport, style: Style) -> Vec<String> {
         }
         if !agree {
             part.push('\n');
-            part.push_str(&matrix::text(&rows([reading]), &ids, style.width));
+            part.push_str(&matrix::text(&rows(slice::from_ref(reading)), &ids, style.width));
         }
         parts.push(part);
     }
@@ -68,8 +68,8 @@ fn readings(report: &CgroupReport, style: Style) -> Vec<String> {
 }
 
 /// The rows of the table; what only some methods show, from the first that does.
-fn rows<'a>(readings: impl IntoIterator<Item = &'a Reading> + Clone) -> Vec<Row<'static>> {
-    let first = |value: fn(&Reading) -> Option<u64>| readings.clone().into_iter().find_map(value);
+fn rows(readings: &[Reading]) -> Vec<Row<'static>> {
+    let first = |value: fn(&Reading) -> Option<u64>| readings.iter().find_map(value);
     let rows = [
         ("implicit", first(|r| Some(r.implicit))),
         ("inhibit", first(|r| Some(r.inhibited))),

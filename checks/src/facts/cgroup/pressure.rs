@@ -87,12 +87,13 @@ fn counted(files: &[PressureFile]) -> Option<bool> {
     if files.is_empty() || needed().any(|s| s == FileState::Unreadable) { None } else { Some(false) }
 }
 
-/// Whether the command line switches PSI on or off: the last `psi=` counts (early parameters are read in order, and
-/// kstrtobool() takes these words).
+/// Whether the command line switches PSI on or off: the last `psi=` counts, and kstrtobool() (lib/kstrtox.c) looks at
+/// the beginning of the word alone.
 fn switched(cmdline: Option<&Cmdline>) -> Option<bool> {
-    match cmdline?.values("psi").last()? {
-        "1" | "y" | "Y" | "yes" | "t" | "T" | "true" | "on" => Some(true),
-        "0" | "n" | "N" | "no" | "f" | "F" | "false" | "off" => Some(false),
+    let word = cmdline?.values("psi").last()?.to_ascii_lowercase();
+    match word.as_bytes() {
+        [b'1' | b'y' | b't', ..] | [b'o', b'n', ..] => Some(true),
+        [b'0' | b'n' | b'f', ..] | [b'o', b'f', ..] => Some(false),
         _ => None,
     }
 }
@@ -169,7 +170,7 @@ fn judge(pressure: &mut Pressure, kernel: &Kernel<'_>, own_switch: Option<&str>)
 
 fn state(read: &Read) -> FileState {
     match read.bytes() {
-        Ok(bytes) if bytes.is_empty() => FileState::Unreadable,
+        Ok([]) => FileState::Unreadable,
         Ok(_) => FileState::Readable,
         Err(e) if e.is_missing() => FileState::Missing,
         Err(e) if e.kind == ReadErrorKind::System(Errno::OPNOTSUPP.to_string()) => FileState::Off,
