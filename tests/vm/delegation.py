@@ -1,21 +1,9 @@
-#!/usr/bin/env python3
-"""Boots real kernels with cgroups that hand controllers on well, half the way, or not at all, and compares what the check
-cgroup-delegation says of each with what the kernel does when a controller is enabled there (guest/delegation.sh).
+"""Compares what the check cgroup-delegation says of cgroups that hand controllers on well, half the way, or not at all with
+what the kernel does when a controller is enabled there (guest/delegation.sh)."""
 
-Exit status: 0 everything is right, 1 something is not, 77 it could not be run (never a success).
-"""
-
-import argparse
 import json
-import os
-import pathlib
-import shutil
-import subprocess
-import sys
-import tempfile
 
-sys.dont_write_bytecode = True
-import run as harness
+from truth import lines
 
 PASS = ("pass", "delegated")
 BUSY, THREADED, LACKS = ("fail", "busy"), ("fail", "threaded"), ("fail", "not-delegated")
@@ -51,13 +39,18 @@ CASES = [
 SHOWN = {"half-above": "OK", "half-mended": "OK", "busy-threads": "OK"}
 
 
+def compare(out):
+    """What is right in one boot, in a line, and all that is not, in words."""
+    return f"{len(CASES)} findings compared", list(wrong(out))
+
+
 def wrong(out):
     """Everything that is not as the kernel showed."""
-    trials = dict(line.split(" ", 1) for line in harness.lines(out / "trials"))
+    trials = dict(line.split(" ", 1) for line in lines(out / "trials"))
     for name, want in SHOWN.items():
         if trials.get(name) != want:
             yield f"{name}: the kernel says {trials.get(name)}, and {want} was expected"
-    if harness.lines(out / "busy.type") != ["domain threaded"]:
+    if lines(out / "busy.type") != ["domain threaded"]:
         yield "a cgroup with a process and +pids did not become a threaded domain"
     reports = {}
     for name in {case[0] for case in CASES} | {"nobody"}:
@@ -83,57 +76,3 @@ def wrong(out):
             yield f"as nobody {subject} is {other.get('verdict')} {other.get('reason')}"
     if changed := (out / "changed").read_text():
         yield f"preflight changed something:\n{changed}"
-
-
-def scene(kernel, programs, out):
-    """One boot and its comparison."""
-    for attempt in (1, 2):
-        shutil.rmtree(out, ignore_errors=True)
-        command = [str(harness.HERE / "boot.sh")]
-        for program in programs:
-            command += ["-p", str(program)]
-        script = harness.HERE / "guest/delegation.sh"
-        status = subprocess.run([*command, kernel, str(out), str(script)], check=False).returncode
-        if status not in (124, 125) or attempt == 2:
-            break
-    if status != 0:
-        console = (out / "console").read_text() if (out / "console").exists() else ""
-        return [f"the boot ended with {status}\n{console[-3000:]}"]
-    return list(wrong(out))
-
-
-def boots(arguments, work):
-    if not os.access(arguments.preflight, os.X_OK):
-        raise harness.NotRun(f"{arguments.preflight} is not there; make it with `make dist`")
-    program = work / "preflight"
-    shutil.copy(arguments.preflight, program)
-    programs = [program, *harness.build(work)]
-    failed = 0
-    for kernel in harness.kernels(arguments.kernel or harness.SERIES):
-        differences = scene(kernel, programs, work / kernel.name / "delegation")
-        failed += bool(differences)
-        print(f"{kernel.name} delegation: {f'FAILED: {len(differences)} differences' if differences else f'{len(CASES)} findings right'}")
-        for difference in differences:
-            print(harness.indent(difference), flush=True)
-    return 1 if failed else 0
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("preflight", help="the static binary, as `make dist` builds it")
-    parser.add_argument("--kernel", action="append", help="a series or a release")
-    parser.add_argument("--keep", type=pathlib.Path, help="a directory for what the guests leave")
-    arguments = parser.parse_args()
-    try:
-        if arguments.keep:
-            arguments.keep.mkdir(parents=True, exist_ok=True)
-            return boots(arguments, arguments.keep)
-        with tempfile.TemporaryDirectory() as work:
-            return boots(arguments, pathlib.Path(work))
-    except harness.NotRun as reason:
-        print(f"vm: NOT RUN: {reason}", file=sys.stderr)
-        return 77
-
-
-if __name__ == "__main__":
-    sys.exit(main())

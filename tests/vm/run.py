@@ -16,10 +16,14 @@ import sys
 import tempfile
 import time
 
+# The modules lie beside this file, and shall leave nothing there.
+sys.dont_write_bytecode = True
+
+import delegation
 import peers
 from compare import Comparison
 from kills import Kills
-from modes import BORROWED, KILL_SERIES, KILLS, MODES, SERIES
+from modes import ALL, BORROWED, DELEGATION, KILL_SERIES, KILLS, SERIES
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -60,15 +64,18 @@ class Scene:
 
     def boot(self, programs):
         """Boots once, or twice where the emulator lets the guest die: the exit status of the last try."""
-        kill = self.mode in KILLS
-        script = HERE / "guest" / ("kill.sh" if kill else "scene.sh")
-        command = [str(HERE / "boot.sh"), "-t", "1200" if kill else "240", "-a", {**MODES, **KILLS}[self.mode].parameters]
+        script, limit = "scene.sh", "240"
+        if self.mode in KILLS:
+            script, limit = "kill.sh", "1200"
+        elif self.mode in DELEGATION:
+            script = "delegation.sh"
+        command = [str(HERE / "boot.sh"), "-t", limit, "-a", ALL[self.mode].parameters]
         for program in programs:
             command += ["-p", str(program)]
         for attempt in (1, 2):
             shutil.rmtree(self.out, ignore_errors=True)
             start = time.monotonic()
-            status = subprocess.run([*command, self.kernel, self.out, script, self.mode], check=False).returncode
+            status = subprocess.run([*command, self.kernel, self.out, HERE / "guest" / script, self.mode], check=False).returncode
             self.seconds = time.monotonic() - start
             if status not in (124, 125) or attempt == 2:
                 return status
@@ -78,6 +85,8 @@ class Scene:
         if self.mode in KILLS:
             kills = Kills(self.out, self.mode)
             return kills.text, kills.differences
+        if self.mode in DELEGATION:
+            return delegation.compare(self.out)
         c = Comparison(self.out, self.mode)
         self.peers = c.peers
         return f"{c.states} states, {c.readings} readings, {c.verdicts} verdicts right", c.differences
@@ -112,13 +121,13 @@ def kernels(wanted):
 
 def scenes(arguments, work):
     """Every scene that is wanted, each after the one from which it borrows."""
-    modes = list(arguments.mode or [*MODES, *KILLS])
+    modes = list(arguments.mode or ALL)
     for mode in list(modes):
         if mode in BORROWED and BORROWED[mode] not in modes:
             modes.insert(0, BORROWED[mode])
     found = kernels(arguments.kernel or SERIES)
     # What takes longest begins first.
-    for mode in [*(mode for mode in modes if mode in KILLS), *(mode for mode in modes if mode not in KILLS)]:
+    for mode in sorted(modes, key=lambda mode: mode not in KILLS):
         for series, kernel in found.items():
             if mode not in KILLS or arguments.kernel or series in KILL_SERIES:
                 yield Scene(kernel, mode, work)
@@ -153,7 +162,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("preflight", help="the static binary, as `make dist` builds it")
     parser.add_argument("--kernel", action="append", help=f"a series or a release (default: {' '.join(SERIES)})")
-    parser.add_argument("--mode", action="append", choices=[*MODES, *KILLS], help="one of the modes (default: all)")
+    parser.add_argument("--mode", action="append", choices=ALL, help="one of the modes (default: all)")
     parser.add_argument("--jobs", type=int, default=2, help="boots side by side (default: 2)")
     parser.add_argument("--keep", type=pathlib.Path, help="a directory for what the guests leave")
     arguments = parser.parse_args()

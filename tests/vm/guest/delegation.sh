@@ -36,8 +36,8 @@ try() {
     echo "$name $result" >>/out/trials
 }
 
-# enable CGROUP WORDS, as whoever runs this.
-enable() {
+# hand_on CGROUP WORDS, as whoever runs this.
+hand_on() {
     sh -c 'echo "$2" >"$1/cgroup.subtree_control"' - "$1" "$2"
 }
 
@@ -56,12 +56,12 @@ snapshot() {
 inside() {
     umount $CG && mount -t cgroup2 cgroup2 $CG || exit 1
     ask inside-busy "pods, own"
-    try inside-busy enable $CG +memory
+    try inside-busy hand_on $CG +memory
     # The remedy of that finding, word for word.
     mkdir -p $CG/init
     xargs -rn1 <$CG/cgroup.procs >$CG/init/cgroup.procs
     ask inside-empty "pods, own"
-    try inside-empty enable $CG "+cpu +cpuset +memory +pids"
+    try inside-empty hand_on $CG "+cpu +cpuset +memory +pids"
     mount -o remount,bind,ro $CG
     ask inside-read-only "pods"
     try inside-read-only mkdir $CG/kubepods
@@ -76,20 +76,20 @@ mount -t cgroup2 -o nsdelegate cgroup2 $CG || exit 1
 uname -r >/out/release
 
 # A left-over cgroup of pods that the root withholds something from; the root itself has processes.
-mkdir $CG/kubepods.slice && enable $CG "+memory +pids +io +hugetlb" || exit 1
+mkdir $CG/kubepods.slice && hand_on $CG "+memory +pids +io +hugetlb" || exit 1
 ask pods-withheld pods
-try pods-withheld enable $CG "+cpu +cpuset"
+try pods-withheld hand_on $CG "+cpu +cpuset"
 ask pods-there pods
-try pods-there enable $CG/kubepods.slice "+cpu +cpuset +memory +pids"
+try pods-there hand_on $CG/kubepods.slice "+cpu +cpuset +memory +pids"
 rmdir $CG/kubepods.slice
 ask pods-future pods
 try pods-future mkdir $CG/kubepods
 rmdir $CG/kubepods
 
-enable $CG "$ALL" || exit 1
+hand_on $CG "$ALL" || exit 1
 mkdir -p $CG/good.slice $CG/half.slice/leaf.slice $CG/busy.slice $CG/crowd.slice $CG/threaded.slice/part \
     $CG/threaded.slice/lost $CG/shallow.slice $CG/deep.slice $CG/full.slice $CG/tasks.slice $CG/namespace.slice
-enable $CG/half.slice "+memory +pids +io +hugetlb"
+hand_on $CG/half.slice "+memory +pids +io +hugetlb"
 hold $CG/busy.slice
 hold $CG/crowd.slice
 echo threaded >$CG/threaded.slice/part/cgroup.type
@@ -106,11 +106,11 @@ for user in 1000 1001 1002; do
     mkdir -p $CG/user.slice/user-$user.slice/user@$user.service
 done
 mkdir -p $CG/system.slice/containerd.service
-enable $CG/user.slice "$ALL"
-enable $CG/system.slice "$ALL"
+hand_on $CG/user.slice "$ALL"
+hand_on $CG/system.slice "$ALL"
 for user in 1000 1001 1002; do
     here=$CG/user.slice/user-$user.slice
-    if [ $user = 1000 ]; then enable $here "+cpu +memory +pids +io"; else enable $here "$ALL"; fi
+    if [ $user = 1000 ]; then hand_on $here "+cpu +memory +pids +io"; else enable $here "$ALL"; fi
     [ $user = 1001 ] ||
         chown $user $here/user@$user.service $here/user@$user.service/cgroup.procs \
             $here/user@$user.service/cgroup.threads $here/user@$user.service/cgroup.subtree_control
@@ -125,18 +125,18 @@ ask own own sh -c 'echo 0 >$0/cgroup.procs && exec "$@"' $CG/system.slice/contai
 snapshot >/tmp/after
 diff /tmp/before /tmp/after >/out/changed
 
-try /good.slice enable $CG/good.slice "+cpu +cpuset +memory +pids"
-try /half.slice/leaf.slice enable $CG/half.slice/leaf.slice +cpu
-try half-above enable $CG/half.slice "+cpu +cpuset"
-try half-mended enable $CG/half.slice/leaf.slice "+cpu +cpuset +memory +pids"
-try /busy.slice enable $CG/busy.slice +memory
-try busy-threads enable $CG/busy.slice +pids
+try /good.slice hand_on $CG/good.slice "+cpu +cpuset +memory +pids"
+try /half.slice/leaf.slice hand_on $CG/half.slice/leaf.slice +cpu
+try half-above hand_on $CG/half.slice "+cpu +cpuset"
+try half-mended hand_on $CG/half.slice/leaf.slice "+cpu +cpuset +memory +pids"
+try /busy.slice hand_on $CG/busy.slice +memory
+try busy-threads hand_on $CG/busy.slice +pids
 cp $CG/busy.slice/cgroup.type /out/busy.type
 # With a process in a child, controllers of threads are refused, too.
 mkdir $CG/crowd.slice/child && hold $CG/crowd.slice/child
-try /crowd.slice enable $CG/crowd.slice +pids
-try /threaded.slice enable $CG/threaded.slice +memory
-try /threaded.slice/part enable $CG/threaded.slice/part +memory
+try /crowd.slice hand_on $CG/crowd.slice +pids
+try /threaded.slice hand_on $CG/threaded.slice +memory
+try /threaded.slice/part hand_on $CG/threaded.slice/part +memory
 try /threaded.slice/lost sh -c 'echo 0 >$0/cgroup.procs' $CG/threaded.slice/lost
 try /shallow.slice mkdir -p $CG/shallow.slice/kubepods/burstable/pod/container
 try /deep.slice mkdir -p $CG/deep.slice/kubepods/burstable/pod/container
@@ -147,6 +147,6 @@ for user in 1000 1001 1002; do
     here=$CG/user.slice/user-$user.slice/user@$user.service
     try user-$user enter as $user sh -c 'echo "+cpu +cpuset +memory +pids" >"$0/cgroup.subtree_control"' "$here"
 done
-try system enable $CG/system.slice "+cpu +cpuset +memory +pids"
+try system hand_on $CG/system.slice "+cpu +cpuset +memory +pids"
 
 enter cgroup $CG/namespace.slice sh "$0" --inside
