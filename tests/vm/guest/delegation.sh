@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2016
 # Cgroups that hand controllers on well, half the way, or not at all: preflight is asked first, then the kernel is made to
 # do what preflight spoke of. Everything goes to /out; tests/vm/delegation.py compares.
 #
@@ -110,7 +111,7 @@ hand_on $CG/user.slice "$ALL"
 hand_on $CG/system.slice "$ALL"
 for user in 1000 1001 1002; do
     here=$CG/user.slice/user-$user.slice
-    if [ $user = 1000 ]; then hand_on $here "+cpu +memory +pids +io"; else enable $here "$ALL"; fi
+    if [ $user = 1000 ]; then hand_on $here "+cpu +memory +pids +io"; else hand_on $here "$ALL"; fi
     [ $user = 1001 ] ||
         chown $user $here/user@$user.service $here/user@$user.service/cgroup.procs \
             $here/user@$user.service/cgroup.threads $here/user@$user.service/cgroup.subtree_control
