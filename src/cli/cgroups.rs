@@ -158,3 +158,33 @@ fn unknown_name(report: &CgroupReport, name: &str) -> Stop {
     };
     Stop::new(exit::USAGE, format!("no cgroup subsystem is called `{name}`; {help}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::{Cli, Command};
+    use clap::Parser;
+
+    fn asked(options: &[&str]) -> Result<Allowance, String> {
+        let words = ["preflight", "cgroups"].iter().chain(options);
+        let cli = Cli::try_parse_from(words).map_err(|e| e.to_string())?;
+        let Some(Command::Cgroups(args)) = cli.command else { panic!("another command") };
+        allowance(&args).map_err(|stop| format!("{stop:?}"))
+    }
+
+    #[test]
+    fn what_may_be_touched() {
+        assert_eq!(asked(&[]), Ok(Allowance::default()));
+        assert_eq!(asked(&["--prove", "--root", "/"]), Ok(Allowance::default()));
+        assert_eq!(asked(&["--prove", "--allow", "probe"]), Ok(Allowance { probe: true, write: false }));
+        assert_eq!(asked(&["--prove", "--allow=write,probe"]), Ok(Allowance { probe: true, write: true }));
+        for (options, why) in [
+            (&["--allow", "probe"][..], "there is no --prove"),
+            (&["--prove", "--allow", "probe", "--root", "/"], "of which nothing is touched"),
+            (&["--prove", "--allow", "network"], "possible values: probe, write"),
+        ] {
+            let said = asked(options).unwrap_err();
+            assert!(said.contains(why), "{options:?}: {said}");
+        }
+    }
+}
