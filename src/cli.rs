@@ -3,6 +3,7 @@
 mod args;
 mod cgroups;
 mod commands;
+mod decode;
 pub mod exit;
 mod output;
 mod policies;
@@ -44,7 +45,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Some(Command::Explain(args)) => commands::explain(args),
         Some(Command::Profiles) => commands::profiles(),
         Some(Command::Policy(args)) => commands::policy(&args.command, &cli.global),
-        Some(Command::Cgroups(args)) => commands::cgroups(args),
+        Some(Command::Cgroups(args)) => commands::cgroups(args, &cli.global),
     }
 }
 

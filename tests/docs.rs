@@ -42,6 +42,18 @@ fn the_example_of_the_readme_is_what_the_program_prints() {
 }
 
 #[test]
+fn the_table_of_cgroups_in_the_readme_is_what_the_program_prints() {
+    let example = block("## Cgroups", "text");
+    let (command, wanted) = example.split_once('\n').expect("a command and its output");
+    assert_eq!(command, "$ preflight cgroups --root node");
+    let root = &nodes::named("debian-6.1.0-56-amd64/v2").root;
+    let printed = preflight(&["cgroups", "--root", root.to_str().unwrap()]).stdout;
+    for line in wanted.lines() {
+        assert!(printed.lines().any(|l| l == line), "`{line}` is not in:\n{printed}");
+    }
+}
+
+#[test]
 fn the_policy_of_the_readme_is_right() {
     let ran = preflight_with(block("## A policy", "yaml"), &["policy", "lint", "-"]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);

@@ -7,6 +7,7 @@ use common::nodes::{self, Captured};
 use preflight::cgroups::{CgroupReport, Controller};
 use preflight_checks::{
     Node,
+    facts::cgroup::{Basis, Step},
     node::{Filesystem, Memory},
 };
 use std::sync::Arc;
@@ -34,8 +35,16 @@ fn every_state_is_the_measured_one() {
             assert_eq!(found.id, want.id, "{at}");
             assert_eq!(found.legacy_name, want.legacy_name, "{at}");
             assert!(!found.note.is_empty() && !found.evidence.is_empty(), "{at}");
+            // No mask was read here; and where the real root has a list, no state rests on the version alone.
+            assert!(found.basis < Basis::Measured, "{at}");
+            assert!(found.basis == Basis::Inferred || report.is_root_cgroup != Some(true), "{at}");
+            let step = found.step.is_some();
+            assert_eq!(step, !matches!(want.state.as_str(), "not-compiled" | "disabled"), "{at}");
+            assert!(found.step.is_none_or(|s| s > Step::Kprobe), "{at}");
             cells += 1;
         }
+        assert!(report.disagreements.is_empty(), "{}: {:?}", captured.name, report.disagreements);
+        assert!(report.readings.is_empty());
         assert_eq!(report.controllers.len(), captured.expected.subsystems.len(), "{}", captured.name);
     }
     assert_eq!(cells, 83 * 16);

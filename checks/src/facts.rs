@@ -1,17 +1,22 @@
 //! What is known of a node, parsed from what was read. Each fact is computed once, on first use, and carries
 //! where it comes from. The parsers are pure functions over bytes; only the `impl Node` blocks read.
 
+pub mod boot_loader;
+pub mod boot_parameters;
 pub mod btf;
 pub mod cgroup;
 pub mod cmdline;
 pub mod environment;
 pub mod filesystems;
+pub mod kallsyms;
+pub mod kcore;
 pub mod kernel_config;
 pub(crate) mod module_options;
 pub mod modules;
 pub mod mounts;
 pub mod namespaces;
 pub mod release;
+pub mod systemd;
 
 use crate::evidence::Unknown;
 

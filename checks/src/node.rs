@@ -92,6 +92,19 @@ impl Node {
         result
     }
 
+    /// At most `length` bytes of the file `path` from `offset` on; fewer where it ends before.
+    ///
+    /// # Errors
+    /// As [`Door::read_at`].
+    pub fn read_at(&self, path: &str, offset: u64, length: usize) -> Result<Vec<u8>, ReadError> {
+        let result = self.watch.during(path, || self.door.read_at(path, offset, length));
+        match &result {
+            Ok(bytes) => tracing::debug!(path, offset, bytes = bytes.len(), "read"),
+            Err(e) => tracing::debug!(path, offset, error = %e.kind, "not read"),
+        }
+        result
+    }
+
     /// The names in the directory `path`, sorted.
     ///
     /// # Errors

@@ -1,68 +1,124 @@
-//! `preflight cgroups` for people: a table, and the long note of one subsystem.
+//! `preflight cgroups` for people: what contradicts itself, the table of subsystems, the masks, how that is known, and
+//! what else matters about cgroups; and the long note of one subsystem.
 
-use super::model::{CgroupReport, Controller};
+mod around;
+mod explain;
+mod known;
+mod masks;
+mod table;
+
+use super::model::CgroupReport;
 use crate::text;
-use std::fmt::Write;
+use colored::Colorize;
+use preflight_checks::facts::cgroup::{State, UniverseSource};
 
-/// The table, `width` columns wide: a line per subsystem, with its state and why.
-#[must_use]
-pub fn table(report: &CgroupReport, width: usize) -> String {
-    let mut out = String::new();
-    let kernel = report.kernel.as_deref().unwrap_or("of unknown release");
-    let head = format!("Kernel {kernel}, cgroup layout {}{}", report.layout.as_str(), where_mounted(report));
-    out.push_str(&text::hanging(0, "", 0, &head, width));
-    out.push('\n');
-    let widest = |f: fn(&Controller) -> &str, title: usize| {
-        report.controllers.iter().map(|c| text::columns(f(c))).max().unwrap_or(0).max(title)
-    };
-    let name = widest(|c| &c.name, 4);
-    let state = widest(|c| c.state.as_str(), 5);
-    let _ = writeln!(out, "{:<name$}  {:>2}  {:<state$}  WHY", "NAME", "ID", "STATE");
-    for c in &report.controllers {
-        let id = c.id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        let label = format!("{:<name$}  {id:>2}  {:<state$}  ", text::plain(&c.name), c.state.as_str());
-        out.push_str(&text::hanging(0, &label, name + state + 8, short_note(c), width));
+pub use explain::explain;
+
+/// How to set the text.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// The width in columns.
+    pub width: usize,
+    /// Whether to use colour.
+    pub color: bool,
+    /// Every step of the ladder, and what every feature means.
+    pub verbose: bool,
+}
+
+/// What a piece of text is, for its colour.
+#[derive(Clone, Copy, Debug)]
+enum Ink {
+    /// Something is wrong with the kernel or with this program.
+    Alarm,
+    /// The heading of a part.
+    Title,
+    /// The state of a subsystem.
+    State(State),
+}
+
+impl Style {
+    fn paint(self, text: &str, ink: Ink) -> String {
+        if !self.color || text.is_empty() {
+            return text.to_owned();
+        }
+        let painted = match ink {
+            Ink::Alarm => text.red().bold(),
+            Ink::Title => text.bold(),
+            Ink::State(State::Listed | State::Implicit) => text.green(),
+            Ink::State(State::Inhibited | State::NotCompiled) => text.dimmed(),
+            Ink::State(_) => text.yellow(),
+        };
+        painted.to_string()
     }
-    let _ = write!(out, "\n{}", masks(report));
-    for gap in &report.gaps {
-        out.push_str(&text::hanging(
-            0,
-            "not read: ",
-            10,
-            &format!("{}: {}", gap.source, gap.observed),
-            width,
-        ));
+
+    /// A heading on lines of its own.
+    fn title(self, text: &str) -> String {
+        text::lines(text, self.width)
+            .iter()
+            .map(|line| format!("{}\n", self.paint(line, Ink::Title)))
+            .collect()
+    }
+
+    /// `text` beside `label`, which is set in a column of `label_width`.
+    fn beside(self, label: &str, label_width: usize, text: &str) -> String {
+        let label = text::plain(label);
+        let label = format!("{label:<label_width$}  ");
+        text::hanging(2, &label, text::columns(&label), text, self.width)
+    }
+}
+
+/// The whole report.
+#[must_use]
+pub fn table(report: &CgroupReport, style: Style) -> String {
+    if style.color {
+        // colored looks at standard output by itself; whether to colour was decided for this text.
+        colored::control::set_override(true);
+    }
+    let parts = [
+        disagreements(report, style),
+        head(report, style) + &table::text(report, style),
+        masks::text(report, style),
+        known::text(report, style),
+        around::text(report, style),
+        gaps(report, style),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
+}
+
+/// What can't both be so. It stands first: nothing below it can be relied on.
+fn disagreements(report: &CgroupReport, style: Style) -> String {
+    let mut out = String::new();
+    for disagreement in &report.disagreements {
+        let word = style.paint("DISAGREEMENT", Ink::Alarm);
+        let subject = text::plain(&disagreement.subject);
+        let label = format!("{word} about {subject}: ");
+        let width = text::columns("DISAGREEMENT about : ") + text::columns(&subject);
+        // The label may be as wide as the page: the text then starts below it.
+        if width + 40 > style.width {
+            out.push_str(label.trim_end());
+            out.push('\n');
+            out.push_str(&text::hanging(2, "", 0, &disagreement.message, style.width));
+        } else {
+            out.push_str(&text::hanging(0, &label, width, &disagreement.message, style.width));
+        }
+        for seen in &disagreement.evidence {
+            let line = format!("{}: {}", seen.source, seen.observed);
+            out.push_str(&text::hanging(2, "seen: ", 6, &line, style.width));
+        }
+    }
+    if !out.is_empty() {
+        let what = "Two ways to learn the same do not agree: this kernel is not what preflight takes it for, or preflight \
+                    is wrong. Do not rely on what follows, and report it.";
+        out.push_str(&text::hanging(0, "", 0, what, style.width));
     }
     out
 }
 
-/// Everything about one subsystem, by its version 1 or 2 name, `width` columns wide.
-#[must_use]
-pub fn explain(report: &CgroupReport, name: &str, width: usize) -> Option<String> {
-    let c = report.controllers.iter().find(|c| c.name == name || c.legacy_name == name)?;
-    let mut out = String::new();
-    let other =
-        if c.name == c.legacy_name { String::new() } else { format!(" ({} on cgroup v1)", c.legacy_name) };
-    let basis = format!("{:?}", c.basis).to_lowercase();
-    let _ = writeln!(out, "{}{other}: {} ({basis})\n", text::plain(&c.name), c.state.as_str());
-    for note in std::iter::once(&c.note).chain(&c.notes) {
-        out.push_str(&text::hanging(0, "- ", 2, note, width));
-    }
-    out.push('\n');
-    if let Some(replacement) = &c.replacement {
-        out.push_str(&text::hanging(0, "On cgroup v2 instead: ", 22, replacement, width));
-    }
-    if let Some(config) = &c.config {
-        out.push_str(&text::hanging(0, "Kernel configuration: ", 22, config, width));
-    }
-    if !c.evidence.is_empty() {
-        out.push_str("Evidence:\n");
-    }
-    for evidence in &c.evidence {
-        let line = format!("{}: {}", evidence.source, evidence.observed);
-        out.push_str(&text::hanging(2, "", 0, &line, width));
-    }
-    Some(out)
+fn head(report: &CgroupReport, style: Style) -> String {
+    let kernel = report.kernel.as_deref().unwrap_or("of unknown release");
+    let head = format!("Kernel {kernel}, cgroup layout {}{}", report.layout.as_str(), where_mounted(report));
+    text::hanging(0, "", 0, &head, style.width) + "\n"
 }
 
 fn where_mounted(report: &CgroupReport) -> String {
@@ -76,21 +132,19 @@ fn where_mounted(report: &CgroupReport) -> String {
     format!(", cgroup2 on {point}{root}{mode}")
 }
 
-/// The note without the name, which the table has in its first column.
-fn short_note(c: &Controller) -> &str {
-    c.note.strip_prefix(&c.name).and_then(|n| n.strip_prefix(" is ")).unwrap_or(&c.note)
+fn gaps(report: &CgroupReport, style: Style) -> String {
+    let gap = |source: &str, observed: &str| {
+        text::hanging(0, "not read: ", 10, &format!("{source}: {observed}"), style.width)
+    };
+    report.gaps.iter().chain(&report.headroom.gaps).map(|e| gap(&e.source, &e.observed)).collect()
 }
 
-fn masks(report: &CgroupReport) -> String {
-    let mut out = String::new();
-    let masks = &report.masks;
-    for (title, mask) in [("implicit ", &masks.implicit), ("inhibited", &masks.inhibited)] {
-        let value = mask.value.map_or_else(|| "bits not known".to_owned(), |v| format!("{v:#06x} = {v}"));
-        let names = if mask.names.is_empty() { "none".to_owned() } else { mask.names.join(" ") };
-        let _ = writeln!(out, "{title} {value}: {}", text::plain(&names));
+/// The word for what told which subsystems there are.
+fn universe_word(source: UniverseSource) -> &'static str {
+    match source {
+        UniverseSource::Btf => "the kernel's type information (BTF)",
+        UniverseSource::Kallsyms => "the symbols of /proc/kallsyms",
+        UniverseSource::Files => "the files of cgroups",
+        UniverseSource::Config => "the kernel's configuration",
     }
-    let basis = format!("{:?}", masks.basis).to_lowercase();
-    let width = masks.width_bits.map_or_else(String::new, |w| format!(", {w} bits wide in this kernel"));
-    let _ = writeln!(out, "masks {basis}{width}");
-    out
 }

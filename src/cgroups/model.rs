@@ -2,16 +2,23 @@
 
 use preflight_checks::{
     Evidence,
-    facts::cgroup::{
-        Basis, LayoutKind, State, Step, Universe,
-        ladder::{Disagreement, Rung},
-        masks::Reading,
+    facts::{
+        boot_parameters::BootParameter,
+        cgroup::{
+            Basis, LayoutKind, State, Step, Universe,
+            features::Features,
+            headroom::Headroom,
+            ladder::{Disagreement, Rung},
+            masks::Reading,
+            pressure::Pressure,
+        },
     },
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What `preflight cgroups -o json` prints.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CgroupReport {
     /// `preflight/v1`
@@ -46,10 +53,19 @@ pub struct CgroupReport {
     pub readings: Vec<Reading>,
     /// Where two steps say what can't both be so. Never empty without reason: somebody is wrong.
     pub disagreements: Vec<Disagreement>,
+    /// The features of cgroup2, and which of them the mount has switched on.
+    pub features: Features,
+    /// Whether pressure (PSI) is counted.
+    pub pressure: Pressure,
+    /// What the limits on cgroups and tasks leave.
+    pub headroom: Headroom,
+    /// The words of the kernel command line that decide over cgroups, and what each does here. Null where it could not
+    /// be read.
+    pub boot_parameters: Option<Vec<BootParameter>>,
 }
 
 /// One subsystem.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Controller {
     /// The name on version 2.
@@ -77,6 +93,8 @@ pub struct Controller {
     pub also_inhibited: bool,
     /// Whether the parent of the visible root passed it on. Null at the real root, and for what is never listed.
     pub delegated: Option<bool>,
+    /// Whether the visible root enables it for its children (cgroup.subtree_control). Null for what is not listed there.
+    pub enabled_for_children: Option<bool>,
     /// What does its work on version 2 where it is not listed there.
     pub replacement: Option<String>,
     /// Why, in one sentence.
@@ -88,7 +106,7 @@ pub struct Controller {
 }
 
 /// The kernel's two masks, fixed at boot.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Masks {
     /// `cgrp_dfl_implicit_ss_mask`
@@ -102,7 +120,7 @@ pub struct Masks {
 }
 
 /// One mask.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Mask {
     /// Its value. Null where the ids are not known.
     pub value: Option<u64>,

@@ -4,7 +4,7 @@
 use super::CgroupReport;
 use preflight_checks::{
     Node,
-    evidence::{Evidence, Unknown},
+    evidence::Evidence,
     facts::{
         Known,
         btf::CgroupTypes,
@@ -13,9 +13,6 @@ use preflight_checks::{
     touch::{Allowance, Interrupt, scratch, trace},
 };
 use std::borrow::Cow;
-
-/// The most of /proc/kallsyms that is read, in bytes; with many modules it has about 15 MB.
-const KALLSYMS_LIMIT: usize = 64 << 20;
 
 /// How far a proof may go.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +70,7 @@ pub fn report(node: &Node, prove: &Prove) -> Known<Proved> {
     } else {
         notices.extend(left_in_cgroups(node, &parents).map(|what| left_behind(&what, "write")));
     }
-    let report = super::report_on(node, &ask)?;
+    let report = super::report_of(node, &ask)?;
     Ok(Proved { report, notices })
 }
 
@@ -92,22 +89,8 @@ fn unified(node: &Node) -> Option<String> {
 }
 
 /// The addresses of both masks.
-fn addresses(node: &Node) -> Result<(u64, u64), Unknown> {
-    let path = "/proc/kallsyms";
-    let bytes = node.read_once(path, KALLSYMS_LIMIT).map_err(|e| e.unknown())?;
-    let text = String::from_utf8_lossy(&bytes);
-    let find = |name: &str| {
-        let (before, _) = text.split_once(&format!(" {name}\n"))?;
-        let line = before.rsplit_once('\n').map_or(before, |(_, line)| line);
-        u64::from_str_radix(line.split_ascii_whitespace().next()?, 16).ok()
-    };
-    match (find("cgrp_dfl_implicit_ss_mask"), find("cgrp_dfl_inhibit_ss_mask")) {
-        (Some(implicit), Some(inhibit)) if implicit != 0 && inhibit != 0 => Ok((implicit, inhibit)),
-        (Some(_), Some(_)) => {
-            Err(Unknown::new(format!("{path} hides addresses (kernel.kptr_restrict, or no privilege)")))
-        }
-        _ => Err(Unknown::new(format!("{path} has no symbols of data (CONFIG_KALLSYMS_ALL)"))),
-    }
+fn addresses(node: &Node) -> Known<(u64, u64)> {
+    node.cgroup_symbols().as_ref().map_err(Clone::clone)?.mask_addresses()
 }
 
 /// Where a scratch cgroup may lie: in the own cgroup of this process, else in the root of the mount.
@@ -241,28 +224,12 @@ mod tests {
     fn names_are_those_of_the_kernel_and_each_once() {
         let rows = "#subsys_name\thierarchy\tnum_cgroups\tenabled\nblkio\t0\t1\t1\nnvm\t0\t1\t1\n";
         let node = Node::in_memory(node("/", "/").file("/proc/cgroups", rows));
-        let types = CgroupTypes {
-            subsystems: vec![("memory".to_owned(), 4), ("own".to_owned(), 5)],
-            mask_bits: None,
-        };
+        let subsystems = vec![("memory".to_owned(), 4), ("own".to_owned(), 5)];
+        let types = CgroupTypes { subsystems, mask_bits: None, attached_offset: None };
         let found = names(&node, Some(&types));
         assert_eq!(found[found.len() - 2..], ["own", "nvm"]);
         assert_eq!(found.iter().filter(|n| ["io", "memory"].contains(&n.as_str())).count(), 2);
         assert!(!found.contains(&"blkio".to_owned()));
-    }
-
-    #[test]
-    fn addresses_that_are_hidden_are_not_known() {
-        let with = |text: &str| addresses(&Node::in_memory(Memory::new().file("/proc/kallsyms", text)));
-        let lines = "ffffffff82001230 d other\nffffffff82001234 d cgrp_dfl_implicit_ss_mask\nffffffff82001236 d cgrp_dfl_inhibit_ss_mask\n";
-        assert_eq!(with(lines).unwrap(), (0xffff_ffff_8200_1234, 0xffff_ffff_8200_1236));
-        let zero = lines
-            .replace("ffffffff8200123", "000000000000000")
-            .replace("04 d", "00 d")
-            .replace("06 d", "00 d");
-        assert!(with(&zero).unwrap_err().reason.contains("hides addresses"));
-        assert!(with("ffffffff82001230 T start\n").unwrap_err().reason.contains("CONFIG_KALLSYMS_ALL"));
-        assert!(addresses(&Node::in_memory(Memory::new())).is_err());
     }
 
     #[test]

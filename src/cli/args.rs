@@ -22,11 +22,13 @@ Examples:
 
 const CGROUPS_EXAMPLES: &str = "\
 Examples:
-  preflight cgroups                            every subsystem, its state, and why
-  preflight cgroups --explain devices          the long answer for one of them
+  preflight cgroups                            the table; -v for every step and what each option means
+  preflight cgroups --explain devices          all that is known of one subsystem
   preflight cgroups --prove                    by the masks in the kernel's memory, as root
   preflight cgroups --prove --allow probe,write
-                                               also by kprobe events and in a scratch cgroup";
+                                               also by kprobe events and in a scratch cgroup
+  preflight cgroups --decode implicit=256,inhibit=740
+                                               what these masks say of this kernel's subsystems";
 
 /// Tells, before a Linux machine joins a Kubernetes cluster, whether it can carry the work, and why.
 ///
@@ -245,6 +247,19 @@ pub(super) struct CgroupsArgs {
     /// With --prove: what may go beyond reading. What is made is removed again, also when the program is stopped
     #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',')]
     pub(super) allow: Vec<AllowProof>,
+    #[command(flatten)]
+    pub(super) decode: DecodeArgs,
+}
+
+/// Numbers from elsewhere, to be decoded.
+#[derive(Debug, Args)]
+pub(super) struct DecodeArgs {
+    /// Decode masks from elsewhere, decimal, 0x… or 0b…: implicit=256,inhibit=1764,control=6171
+    #[arg(long, value_name = "MASKS", conflicts_with_all = ["root", "explain", "prove", "allow"])]
+    pub(super) decode: Option<String>,
+    /// The subsystems of that kernel in the order of their ids, or as NAME:ID [default: those of this kernel]
+    #[arg(long, value_name = "NAMES", requires = "decode")]
+    pub(super) ids: Option<String>,
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {

@@ -1,15 +1,19 @@
 //! `preflight cgroups`: from the options to the report on cgroups.
 
 use super::{
-    args::{AllowProof, CgroupsArgs, Format},
+    args::{AllowProof, CgroupsArgs, Format, Global},
+    decode,
     exit::{self, Stop},
     output,
     run_command::door,
     signals::Signals,
 };
-use crate::cgroups::{
-    self, CgroupReport,
-    prove::{self, Prove},
+use crate::{
+    cgroups::{
+        self, CgroupReport, Style,
+        prove::{self, Prove},
+    },
+    text,
 };
 use preflight_checks::{
     Node,
@@ -31,22 +35,41 @@ use std::{
 /// How long the survey may take; on a node that answers it takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a survey that is told to stop may take to remove what it made.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long a survey that is told to stop may take to remove what it made. It takes milliseconds, in an emulator under
+/// load seconds; a second signal ends the waiting.
+const GRACE: Duration = Duration::from_secs(10);
 /// How often it is looked whether a signal has arrived.
 const TICK: Duration = Duration::from_millis(20);
 
-/// What the command prints.
-pub(super) fn text(args: &CgroupsArgs) -> Result<String, Stop> {
-    let report = survey(args)?;
-    let width = output::width(true);
-    match (&args.explain, args.output) {
-        (Some(name), _) => cgroups::explain(&report, name, width).ok_or_else(|| unknown_name(&report, name)),
-        (None, Format::Human) => Ok(cgroups::table(&report, width)),
-        (None, Format::Json) => serde_json::to_string_pretty(&report)
-            .map(|text| text + "\n")
-            .map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
+/// What the command prints, and its exit code.
+pub(super) fn answer(args: &CgroupsArgs, global: &Global) -> Result<(String, u8), Stop> {
+    if let Some(given) = &args.decode.decode {
+        return decode::text(given, args.decode.ids.as_deref(), args.output).map(|text| (text, exit::OK));
     }
+    let report = survey(args)?;
+    let style = Style {
+        width: output::table_width(),
+        color: output::color(global.color, true),
+        verbose: global.verbose > 0,
+    };
+    let text = match (&args.explain, args.output) {
+        (Some(name), _) => {
+            cgroups::explain(&report, name, style).ok_or_else(|| unknown_name(&report, name))?
+        }
+        (None, Format::Human) => cgroups::table(&report, style),
+        (None, Format::Json) => output::json(&report)?,
+    };
+    Ok((text, contradictions(&report)))
+}
+
+/// Says on standard error that two steps of the ladder contradict each other; the report says it as well, but a script
+/// may look at one of its fields only.
+fn contradictions(report: &CgroupReport) -> u8 {
+    for disagreement in &report.disagreements {
+        let message = format!("{}: {}", disagreement.subject, disagreement.message);
+        output::complain(&format!("preflight: warning: DISAGREEMENT about {}", text::plain(&message)));
+    }
+    if report.disagreements.is_empty() { exit::OK } else { exit::FAIL }
 }
 
 fn survey(args: &CgroupsArgs) -> Result<CgroupReport, Stop> {
@@ -139,8 +162,10 @@ fn wait<T>(receiver: &Receiver<T>, stop: Option<(&Signals, &Interrupt)>) -> Resu
         }
     }
     interrupt.set();
-    // What it answers now is not the whole answer.
-    let _ = receiver.recv_timeout(GRACE);
+    let end = Instant::now() + GRACE;
+    while interrupt.is_touching() && Instant::now() < end {
+        thread::sleep(TICK);
+    }
     Err(RecvTimeoutError::Timeout)
 }
 
@@ -164,6 +189,7 @@ mod tests {
     use super::*;
     use crate::cli::args::{Cli, Command};
     use clap::Parser;
+    use preflight_checks::{facts::cgroup::ladder::Disagreement, node::Memory};
 
     fn asked(options: &[&str]) -> Result<Allowance, String> {
         let words = ["preflight", "cgroups"].iter().chain(options);
@@ -186,5 +212,19 @@ mod tests {
             let said = asked(options).unwrap_err();
             assert!(said.contains(why), "{options:?}: {said}");
         }
+    }
+
+    #[test]
+    fn a_contradiction_is_exit_code_1() {
+        let mounts = "1 0 0:2 / / rw - ext4 /dev/vda rw\n2 1 0:3 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        let node = Node::in_memory(Memory::new().file("/proc/self/mountinfo", mounts));
+        let mut report = cgroups::report(&node).unwrap();
+        assert_eq!(contradictions(&report), exit::OK);
+        report.disagreements.push(Disagreement {
+            subject: "hugetlb".to_owned(),
+            message: "two steps do not agree".to_owned(),
+            evidence: Vec::new(),
+        });
+        assert_eq!(contradictions(&report), exit::FAIL);
     }
 }

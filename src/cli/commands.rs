@@ -9,7 +9,7 @@ use super::{
 use crate::{explain, policy::profiles};
 use preflight_checks::{names::nearest, registry};
 use serde_json::json;
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 pub(super) fn list(args: &ListArgs) -> ExitCode {
     let text = match args.output {
@@ -55,8 +55,12 @@ pub(super) fn policy(command: &PolicyCommand, global: &Global) -> ExitCode {
     answer(policies::command(command, global))
 }
 
-pub(super) fn cgroups(args: &CgroupsArgs) -> ExitCode {
-    answer(cgroups::text(args))
+pub(super) fn cgroups(args: &CgroupsArgs, global: &Global) -> ExitCode {
+    match cgroups::answer(args, global) {
+        // A report that contradicts itself was written all the same: the exit code says that it did.
+        Ok((text, code)) => output::print(&text).map_or_else(|e| unwritten(&e), |()| code.into()),
+        Err(stop) => stop.exit(),
+    }
 }
 
 fn answer(text: Result<String, Stop>) -> ExitCode {
@@ -69,6 +73,10 @@ fn answer(text: Result<String, Stop>) -> ExitCode {
 fn show(text: &str) -> ExitCode {
     match output::print(text) {
         Ok(()) => exit::OK.into(),
-        Err(e) => Stop::new(exit::INTERNAL, format!("standard output: {e}")).exit(),
+        Err(e) => unwritten(&e),
     }
+}
+
+fn unwritten(error: &io::Error) -> ExitCode {
+    Stop::new(exit::INTERNAL, format!("standard output: {error}")).exit()
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// No failure; warnings included.
 pub const OK: u8 = 0;
-/// At least one failure (or one warning, with `--fail-on warn`).
+/// At least one failure (or one warning, with `--fail-on warn`); of `cgroups`: the kernel contradicts itself.
 pub const FAIL: u8 = 1;
 /// Wrong usage.
 pub const USAGE: u8 = 2;
@@ -18,7 +18,8 @@ pub const INTERNAL: u8 = 4;
 pub(super) const HELP: &str = "\
 Exit codes:
   0  no failure (warnings included)
-  1  at least one failure (or one warning, with --fail-on warn)
+  1  at least one failure (or one warning, with --fail-on warn);
+     of `cgroups`: the kernel contradicts itself
   2  wrong usage
   3  the policy is wrong
   4  preflight itself could not do its job";

@@ -1,6 +1,10 @@
 //! Where texts go: standard output, a file, a terminal and its colours.
 
-use super::args::Color;
+use super::{
+    args::Color,
+    exit::{self, Stop},
+};
+use serde::Serialize;
 use std::{
     env,
     ffi::OsString,
@@ -93,6 +97,22 @@ pub(super) fn width(to_stdout: bool) -> usize {
     let terminal =
         if to_stdout && io::stdout().is_terminal() { terminal_size::terminal_size() } else { None };
     terminal.map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(NARROWEST, WIDEST))
+}
+
+/// The widest that a table is set: its columns are short lines of their own.
+const WIDEST_TABLE: usize = 140;
+
+/// How wide a table on standard output may be.
+pub(super) fn table_width() -> usize {
+    let terminal = if io::stdout().is_terminal() { terminal_size::terminal_size() } else { None };
+    terminal.map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(NARROWEST, WIDEST_TABLE))
+}
+
+/// One JSON document that ends with a newline.
+pub(super) fn json(value: &impl Serialize) -> Result<String, Stop> {
+    serde_json::to_string_pretty(value)
+        .map(|text| text + "\n")
+        .map_err(|e| Stop::new(exit::INTERNAL, e.to_string()))
 }
 
 /// Whether to use colour in what goes to standard output (or, if not `to_stdout`, to a file).

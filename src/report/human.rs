@@ -1,7 +1,7 @@
 //! The report for people: failures first, each with why, what was seen, how to mend and how to waive it; then
 //! warnings; then in short what passed and what was skipped; a summary line last.
 //!
-//! Colour is used here and nowhere else.
+//! Colour is used here and in the report on cgroups, nowhere else.
 
 mod problem;
 mod rest;

@@ -49,9 +49,10 @@ use serde::Deserialize;
 /// the *inhibited* ones (no version 2 interface).
 ///
 /// ## How to mend it
-/// That depends on the reason, which every finding names: remove `cgroup_disable=` from the kernel command line; boot
-/// into cgroup v2, or unmount the version 1 hierarchy that holds the controller; add `Delegate=yes` to the unit of the
-/// container manager; take a kernel that has the option.
+/// That depends on the reason, which every finding names: remove `cgroup_disable=` from the kernel command line, in the
+/// file and line that the finding names where the boot loader of the node could be told; boot into cgroup v2, or
+/// unmount the version 1 hierarchy that holds the controller; add `Delegate=yes` to the unit of the container manager;
+/// take a kernel that has the option.
 ///
 /// ## Sources
 /// kernel/cgroup/cgroup.c (`cgroup_control`, `cgroup_init`, `cgroup_stat_show`) and kernel/cgroup/cgroup-v1.c of Linux
@@ -175,11 +176,24 @@ impl Question<'_> {
                 .note("neither a file of the kernel nor the list of mainline's controllers knows that name")
                 .evidence([seen.evidence()]);
         };
+        if let Some(finding) = self.contradicted(subsystem) {
+            return finding;
+        }
         match self.survey.layout {
             LayoutKind::V2 => self.on_v2(subsystem),
             LayoutKind::V1 | LayoutKind::Hybrid => self.on_v1(subsystem),
             LayoutKind::None => self.unusable(subsystem, subsystem.state.as_str()),
         }
+    }
+
+    /// The finding where what the kernel shows of this controller can't all be so: then none of it is believed.
+    fn contradicted(&self, s: &Subsystem) -> Option<Finding> {
+        let found = self.survey.disagreements.iter().find(|d| d.subject == s.name)?;
+        let unknown = Unknown::new(&found.message)
+            .tried(found.evidence.iter().cloned())
+            .needs("`preflight cgroups --prove` as root reads the kernel's own masks");
+        let message = "what the kernel shows of it contradicts itself";
+        Some(Finding::undetermined(self.severity, self.name, "disagreement", message, &unknown))
     }
 
     /// Where the only cgroup2 is, if that is where neither the kubelet nor a runtime looks.
@@ -245,7 +259,8 @@ impl Question<'_> {
             .notes(self.after_v1(s, reason))
             .evidence(s.evidence.iter().cloned())
             .evidence(self.v1_support(s).filter(|_| reason == "v1-not-mounted").map(|(_, e)| e));
-        let finding = match remedies::of(s, self.survey, reason) {
+        let finding = finding.evidence(remedies::place(s, self.node));
+        let finding = match remedies::of(s, self.survey, reason, self.node) {
             Some(remedy) => finding.remedy(remedy),
             None => finding,
         };

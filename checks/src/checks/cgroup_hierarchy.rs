@@ -4,11 +4,14 @@ use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
     facts::{
+        boot_loader::{Carrier, Edit},
+        boot_parameters::BootParameter,
         cgroup::{CGROUP_ROOT, Layout, LayoutKind},
         environment,
+        systemd::Legacy,
     },
     finding::{Finding, Findings, Remedy, Severity},
-    node::Node,
+    node::{Node, Origin},
     range::leading_version,
 };
 use schemars::JsonSchema;
@@ -31,17 +34,19 @@ use serde::Deserialize;
 /// ## Why it matters
 /// A kubelet of Kubernetes 1.35 or later does not start on cgroup v1 (`failCgroupV1` is true by default); from 1.31 to
 /// 1.34 version 1 is in maintenance mode and gets no new features; version 2 is stable since 1.25. systemd 256 refuses
-/// to boot with v1 unless forced, systemd 258 has no support for it.
+/// to boot with v1 unless forced, 257 ignores the wish and boots into v2, and 258 has no support for it; a note says
+/// what the systemd of this node does, and which words of the kernel command line ask for v1.
 ///
 /// ## How to mend it
-/// Boot with `systemd.unified_cgroup_hierarchy=1` on the kernel command line, or with a distribution that uses
-/// version 2 by default (Debian 11, Ubuntu 21.10, Fedora 31, RHEL 9 and later). With OpenRC set
+/// Take `systemd.unified_cgroup_hierarchy=0` out of the kernel command line, or boot with
+/// `systemd.unified_cgroup_hierarchy=1`; the finding names the file of the boot loader where it could be told. Or take a
+/// distribution that uses version 2 by default (Debian 11, Ubuntu 21.10, Fedora 31, RHEL 9 and later). With OpenRC set
 /// `rc_cgroup_mode="unified"` in `/etc/rc.conf`. On WSL2 add
 /// `kernelCommandLine = cgroup_no_v1=all` to the section `[wsl2]` of `.wslconfig`.
 ///
 /// ## Sources
 /// KEP-5573 and Kubernetes documentation, "About cgroup v2"; system-validators v1.12.1; runc, `IsCgroup2UnifiedMode`;
-/// the NEWS of systemd 256 to 258.
+/// the NEWS of systemd 256 to 258 and systemd/systemd#34999.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct CgroupHierarchyParams {
@@ -56,6 +61,8 @@ pub struct CgroupHierarchyParams {
 pub struct CgroupHierarchy;
 
 const SUBJECT: &str = "layout";
+/// What asks systemd for cgroup v2 (systemd(1)).
+const UNIFIED: &str = "systemd.unified_cgroup_hierarchy=1";
 /// A kubelet from here on does not start on cgroup v1 (KEP-5573; kubernetes 1.35).
 const REFUSED_SINCE: Version = Version::new(1, 35, 0);
 /// From here on cgroup v1 is in maintenance mode (kubernetes 1.31).
@@ -121,7 +128,14 @@ fn judge(params: &CgroupHierarchyParams, layout: &Layout, node: &Node) -> Findin
         Finding::pass(SUBJECT, reason, message, Proof::new(first).and_all(seen))
     };
     let refuse = |severity, reason, message: String| {
-        Finding::problem(severity, SUBJECT, reason, message).evidence(evidence()).remedy(v2_remedy(node))
+        let asked = asked_for(node).flat_map(|p| {
+            [Some(p.evidence.clone()), node.boot_loader().evidence_of(&p.word)].into_iter().flatten()
+        });
+        // What asks for it before the mounts that it led to.
+        Finding::problem(severity, SUBJECT, reason, message)
+            .evidence(asked)
+            .evidence(evidence())
+            .remedy(v2_remedy(node))
     };
     if let Some(accept) = &params.accept {
         if accept.contains(&kind) {
@@ -201,8 +215,7 @@ fn remarks(layout: &Layout, node: &Node) -> Vec<String> {
         ));
     }
     if matches!(layout.kind, LayoutKind::V1 | LayoutKind::Hybrid) {
-        notes
-            .push("systemd 256 boots into such a layout only when forced, and systemd 258 not at all".into());
+        notes.push(of_systemd(node));
         if node.environment().kind == environment::Kind::Wsl {
             notes.push(
                 "WSL2 boots hybrid by default; `kernelCommandLine = cgroup_no_v1=all` in .wslconfig gives v2"
@@ -210,17 +223,50 @@ fn remarks(layout: &Layout, node: &Node) -> Vec<String> {
             );
         }
     }
+    notes.extend(asked_for(node).map(|p| {
+        let why = p.notes.first().map(|n| format!(" ({n})")).unwrap_or_default();
+        format!("`{}` on the kernel command line {}{why}", p.word, p.meaning)
+    }));
     notes
 }
 
+/// The words of the command line that ask systemd for version 1.
+fn asked_for(node: &Node) -> impl Iterator<Item = &BootParameter> {
+    node.boot_parameters().iter().flatten().filter(|p| p.asks_for_v1())
+}
+
+/// What the systemd of this node does with version 1; what any does, where its version is not known.
+fn of_systemd(node: &Node) -> String {
+    let Ok(systemd) = node.systemd() else {
+        return "systemd 256 boots into such a layout only when forced, and systemd 258 not at all".into();
+    };
+    let version = systemd.version;
+    match Legacy::of(version) {
+        Legacy::Boots => format!(
+            "systemd {version} of this node still boots into such a layout; 256 does so only when forced, and 258 not at all"
+        ),
+        Legacy::Refuses => format!(
+            "systemd {version} of this node refuses to boot into such a layout without \
+             SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1, and 258 has no support for it"
+        ),
+        Legacy::Ignores => format!(
+            "systemd {version} of this node boots into such a layout only with SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1, and \
+             into v2 without; 258 has no support for it"
+        ),
+        Legacy::Removed => format!(
+            "systemd {version} of this node has no support for version 1: the next boot mounts v2 alone, unless \
+             something else mounts version 1"
+        ),
+    }
+}
+
 /// How to get cgroup v2: who mounts the hierarchies at boot differs.
-fn v2_remedy(node: &Node) -> Remedy {
-    if node.environment().kind == environment::Kind::Wsl {
+pub(in crate::checks) fn v2_remedy(node: &Node) -> Remedy {
+    let loader = node.boot_loader();
+    if loader.carrier() == Some(Carrier::Wsl) {
         // WSL has no boot loader, and its own init mounts (microsoft/WSL#6662, #11857).
-        return Remedy::new("Boot WSL2 into cgroup v2: give its kernel `cgroup_no_v1=all`.")
-            .command("wsl --shutdown   # on Windows, after the change")
-            .persistent("%UserProfile%\\.wslconfig: [wsl2] kernelCommandLine = cgroup_no_v1=all")
-            .reboot();
+        let summary = "Boot WSL2 into cgroup v2: give its kernel `cgroup_no_v1=all`.";
+        return loader.remedy(summary, &Edit::default().append("cgroup_no_v1=all"));
     }
     if node.kind("/sbin/openrc").is_ok() {
         return Remedy::new("Let OpenRC mount cgroup v2 alone, and reboot.")
@@ -228,12 +274,30 @@ fn v2_remedy(node: &Node) -> Remedy {
             .persistent("/etc/rc.conf: rc_cgroup_mode=\"unified\"")
             .reboot();
     }
-    Remedy::new(
+    let has = |word: &str| node.cmdline().as_ref().is_ok_and(|c| c.words().iter().any(|w| w == word));
+    let systemd = node.systemd().as_ref().map(|s| s.version);
+    let asked: Vec<&BootParameter> = asked_for(node).collect();
+    let edit = asked.iter().fold(Edit::default(), |edit, p| edit.remove(&p.word));
+    if systemd.is_err() && node.origin() == Origin::Live && loader.carrier() != Some(Carrier::Container) {
+        let summary = format!(
+            "Boot into cgroup v2: let init mount cgroup2 alone on {CGROUP_ROOT}, and give the kernel `cgroup_no_v1=all`, so \
+             that nothing can mount version 1."
+        );
+        return loader.remedy(summary, &edit.append("cgroup_no_v1=all"));
+    }
+    // From 256 on v2 is what systemd can be built for, and it needs no word (its NEWS on `default-hierarchy`).
+    let edit = match systemd {
+        Ok(256..) if !edit.is_empty() => edit,
+        _ if has(UNIFIED) => edit.append("cgroup_no_v1=all"),
+        _ => edit.append(UNIFIED),
+    };
+    let summary = if asked.is_empty() {
         "Boot into cgroup v2: give the kernel `systemd.unified_cgroup_hierarchy=1`, and `cgroup_no_v1=all` where \
-         something still mounts v1.",
-    )
-    .persistent("/etc/default/grub: GRUB_CMDLINE_LINUX; then update-grub or grub2-mkconfig")
-    .reboot()
+         something still mounts v1."
+    } else {
+        "Boot into cgroup v2: take out what asks systemd for version 1."
+    };
+    loader.remedy(summary, &edit)
 }
 
 fn mount_remedy() -> Remedy {
@@ -299,13 +363,76 @@ mod tests {
     }
 
     #[test]
-    fn the_remedy_is_that_of_who_mounts() {
-        let persistent = |memory: Memory| {
+    fn what_asks_for_version_1_is_named_and_taken_out() {
+        let finding = |memory: Memory| {
             let node = Node::in_memory(memory.file("/proc/self/mounts", HYBRID));
             let mut out = Findings::default();
             CgroupHierarchy::run(&CgroupHierarchyParams::default(), &node, &mut out).unwrap();
-            out.into_inner().remove(0).0.mend().unwrap().persistent.concat()
+            out.into_inner().remove(0).0
         };
+        let lib = |version: u32| format!("/usr/lib/systemd/libsystemd-shared-{version}.so");
+        let node = |version: u32| {
+            Memory::new()
+                .file("/run/systemd/system/x", "")
+                .file(&lib(version), "")
+                .file("/proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz ro systemd.unified_cgroup_hierarchy=0\n")
+                .file("/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\nGRUB_CMDLINE_LINUX=\"systemd.unified_cgroup_hierarchy=0\"\n")
+                .file("/usr/sbin/update-grub", "")
+        };
+        let old = finding(node(252));
+        assert_eq!(old.reason(), "refused");
+        assert!(old.all_notes().iter().any(|n| n.contains("systemd 252 of this node still boots")));
+        assert!(old.all_notes().iter().any(|n| n.starts_with("`systemd.unified_cgroup_hierarchy=0`")));
+        assert_eq!(old.all_evidence()[1].source, "/etc/default/grub");
+        assert_eq!(
+            old.mend().unwrap().persistent,
+            [
+                "/etc/default/grub, line 2, GRUB_CMDLINE_LINUX: take out `systemd.unified_cgroup_hierarchy=0`",
+                "/etc/default/grub, line 2, GRUB_CMDLINE_LINUX: add `systemd.unified_cgroup_hierarchy=1`",
+                "update-grub",
+            ]
+        );
+        // systemd 256 and later have v2 as the default in every build: the word only has to go.
+        assert_eq!(finding(node(256)).mend().unwrap().persistent.len(), 2);
+        for (version, text) in [
+            (256, "refuses to boot into such a layout"),
+            (257, "into v2 without"),
+            (258, "has no support for version 1"),
+        ] {
+            let found = finding(node(version));
+            assert!(found.all_notes().iter().any(|n| n.contains(text)), "{version}: {:?}", found.all_notes());
+        }
+    }
+
+    #[test]
+    fn a_v2_node_hears_of_a_word_that_its_next_boot_may_fail_on() {
+        let node = Memory::new()
+            .file("/proc/self/mounts", V2)
+            .file("/run/systemd/system/x", "")
+            .file("/usr/lib/systemd/libsystemd-shared-256.so", "")
+            .file("/proc/cmdline", "systemd.unified_cgroup_hierarchy=0");
+        let mut out = Findings::default();
+        CgroupHierarchy::run(&CgroupHierarchyParams::default(), &Node::in_memory(node), &mut out).unwrap();
+        let found = out.into_inner().remove(0).0;
+        assert_eq!(found.reason(), "v2");
+        assert!(
+            found.all_notes()[0].contains("it refuses to boot with this word"),
+            "{:?}",
+            found.all_notes()
+        );
+    }
+
+    #[test]
+    fn the_remedy_is_that_of_who_mounts() {
+        let mend = |memory: Memory| {
+            let node = Node::in_memory(memory.file("/proc/self/mounts", HYBRID));
+            let mut out = Findings::default();
+            CgroupHierarchy::run(&CgroupHierarchyParams::default(), &node, &mut out).unwrap();
+            out.into_inner().remove(0).0.mend().unwrap().clone()
+        };
+        let persistent = |memory: Memory| mend(memory).persistent.concat();
+        let no_systemd = mend(Memory::new());
+        assert!(no_systemd.summary.contains("let init mount cgroup2"), "{}", no_systemd.summary);
         let wsl = Memory::new().file("/proc/sys/kernel/osrelease", "5.15.167.4-microsoft-standard-WSL2\n");
         assert!(persistent(wsl).contains(".wslconfig"));
         assert!(persistent(Memory::new().file("/sbin/openrc", "")).contains("rc_cgroup_mode"));

@@ -46,6 +46,9 @@ pub struct CgroupTypes {
     /// The width of the masks in bits, from the member `subtree_control` of `struct cgroup`: 16 before Linux
     /// 7.0, 32 since. None where the struct is not described.
     pub mask_bits: Option<u32>,
+    /// Where the member `subsys_mask` of `struct cgroup_root` lies, in bytes: what is attached to a hierarchy. None
+    /// where the struct is not described.
+    pub attached_offset: Option<u32>,
 }
 
 /// Why BTF could not be read.
@@ -82,14 +85,18 @@ pub fn cgroup_types(bytes: &[u8]) -> Result<CgroupTypes, BtfError> {
     let btf = Btf::new(bytes)?;
     let mut subsystems = None;
     let mut mask_type = None;
+    let mut attached_offset = None;
     for ty in btf.types() {
         let ty = ty?;
         if ty.kind == kind::ENUM && subsystems.is_none() && btf.name(ty.name) == b"cgroup_subsys_id" {
             subsystems = Some(btf.subsystem_ids(&ty)?);
         } else if ty.kind == kind::STRUCT && mask_type.is_none() && btf.name(ty.name) == b"cgroup" {
-            mask_type = btf.member_type(&ty, b"subtree_control")?;
+            mask_type = btf.member(&ty, b"subtree_control")?.map(|member| member.type_id);
+        } else if ty.kind == kind::STRUCT && attached_offset.is_none() && btf.name(ty.name) == b"cgroup_root"
+        {
+            attached_offset = btf.member(&ty, b"subsys_mask")?.map(|member| member.bits / 8);
         }
-        if subsystems.is_some() && mask_type.is_some() {
+        if subsystems.is_some() && mask_type.is_some() && attached_offset.is_some() {
             break;
         }
     }
@@ -98,7 +105,7 @@ pub fn cgroup_types(bytes: &[u8]) -> Result<CgroupTypes, BtfError> {
         Some(id) => btf.integer_bytes(id)?.map(|bytes| bytes.saturating_mul(8)),
         None => None,
     };
-    Ok(CgroupTypes { subsystems, mask_bits })
+    Ok(CgroupTypes { subsystems, mask_bits, attached_offset })
 }
 
 struct Btf<'a> {
@@ -115,6 +122,13 @@ struct Type {
     /// A size, or the id of another type.
     size_or_id: u32,
     details: usize,
+}
+
+/// One `struct btf_member`.
+struct Member {
+    type_id: u32,
+    /// Where it lies, in bits.
+    bits: u32,
 }
 
 impl<'a> Btf<'a> {
@@ -193,10 +207,13 @@ impl<'a> Btf<'a> {
         Ok(ids)
     }
 
-    fn member_type(&self, ty: &Type, member: &[u8]) -> Result<Option<u32>, BtfError> {
+    fn member(&self, ty: &Type, member: &[u8]) -> Result<Option<Member>, BtfError> {
         for entry in (0..ty.length).map(|i| ty.details + 12 * i) {
             if self.name(self.u32(entry)?) == member {
-                return self.u32(entry + 4).map(Some);
+                // Where the struct has bit fields (its kind_flag) the upper byte is the size of one; the offset of
+                // any other member stands in the lower ones either way (include/uapi/linux/btf.h).
+                let bits = self.u32(entry + 8)? & 0x00ff_ffff;
+                return Ok(Some(Member { type_id: self.u32(entry + 4)?, bits }));
             }
         }
         Ok(None)

@@ -3,12 +3,16 @@
 //! `layout` tells v2, v1, hybrid and none apart by the mounts; `table` is what is known of the kernel's
 //! subsystems by version; `files` parses the cgroup files; `ladder` names the ways to learn more than they say, and
 //! `masks` what the best of them read; `state` infers each subsystem's state from all that, as pure functions;
-//! `survey` reads a node and puts it all together.
+//! `survey` reads a node and puts it all together. `features`, `pressure` and `headroom` are what the report shows
+//! beside the subsystems.
 
+pub mod features;
 pub mod files;
+pub mod headroom;
 pub mod ladder;
 mod layout;
 pub mod masks;
+pub mod pressure;
 mod state;
 mod survey;
 pub mod table;

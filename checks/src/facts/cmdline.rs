@@ -41,6 +41,12 @@ impl Cmdline {
         Self { words }
     }
 
+    /// All words, in order, without the quotes.
+    #[must_use]
+    pub fn words(&self) -> &[String] {
+        &self.words
+    }
+
     /// The values of every `name=value`, in order. The kernel takes `-` and `_` in names as the same
     /// (kernel/params.c, `parameq`).
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {

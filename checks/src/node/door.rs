@@ -1,6 +1,6 @@
 //! The narrow door through which every look at a node goes, and how it can be shut.
 
-use super::{Answer, Origin, Probe};
+use super::{Answer, Origin, Probe, READ_LIMIT};
 use crate::evidence::{Evidence, Unknown};
 use std::fmt;
 
@@ -17,6 +17,18 @@ pub trait Door: Send + Sync {
     /// # Errors
     /// When it is missing, may not be read, is no regular file, or is longer than `limit` bytes.
     fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, ReadError>;
+
+    /// At most `length` bytes of a regular file, from `offset` on; fewer where it ends before. For files that are
+    /// far too large to be read whole; what is no real file system just cuts the part out.
+    ///
+    /// # Errors
+    /// As [`Door::read`].
+    fn read_at(&self, path: &str, offset: u64, length: usize) -> Result<Vec<u8>, ReadError> {
+        let bytes = self.read(path, READ_LIMIT)?;
+        let start = usize::try_from(offset).map_or(bytes.len(), |o| o.min(bytes.len()));
+        let end = start.saturating_add(length).min(bytes.len());
+        Ok(bytes[start..end].to_vec())
+    }
 
     /// The names in a directory, sorted, without `.` and `..`.
     ///

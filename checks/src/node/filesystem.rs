@@ -150,6 +150,20 @@ fn regular(path: &str, handle: BorrowedFd<'_>) -> Result<(), ReadError> {
     Err(ReadError::new(path, ReadErrorKind::WrongKind(found)))
 }
 
+/// A larger buffer that begins with `filled`. Where the file tells its size (all but those of /proc), that is room enough,
+/// and one byte more tells that nothing follows. Fresh zeroed memory costs nothing until it is used; growing does.
+fn larger(file: &OwnedFd, filled: Vec<u8>, limit: usize) -> Vec<u8> {
+    let told = fs::fstat(file).ok().and_then(|stat| usize::try_from(stat.st_size).ok());
+    let room =
+        told.filter(|size| *size >= filled.len()).map_or(filled.len() * 4, |size| size.saturating_add(1));
+    // More at any rate, or the loop would not end.
+    let mut bytes = vec![0; room.max(filled.len() + 1).min(limit.saturating_add(1))];
+    if let Some(start) = bytes.get_mut(..filled.len()) {
+        start.copy_from_slice(&filled);
+    }
+    bytes
+}
+
 fn error(path: &str, errno: Errno) -> ReadError {
     let kind = match errno {
         Errno::NOENT | Errno::NOTDIR => ReadErrorKind::Missing,
@@ -176,7 +190,7 @@ impl Door for Filesystem {
                 if filled > limit {
                     return Err(ReadError::new(path, ReadErrorKind::TooLarge(limit)));
                 }
-                bytes.resize((filled * 4).min(limit + 1), 0);
+                bytes = larger(&file, bytes, limit);
             }
             match rustix::io::read(&file, &mut bytes[filled..]) {
                 Ok(0) => break,
@@ -190,6 +204,22 @@ impl Door for Filesystem {
         }
         bytes.truncate(filled);
         bytes.shrink_to_fit();
+        Ok(bytes)
+    }
+
+    fn read_at(&self, path: &str, offset: u64, length: usize) -> Result<Vec<u8>, ReadError> {
+        let file = self.open_file(path)?;
+        let mut bytes = vec![0; length];
+        let mut filled = 0;
+        while filled < length {
+            match rustix::io::pread(&file, &mut bytes[filled..], offset.saturating_add(filled as u64)) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(error(path, e)),
+            }
+        }
+        bytes.truncate(filled);
         Ok(bytes)
     }
 
@@ -321,6 +351,18 @@ mod tests {
         // A terabyte of nothing costs no more than the limit.
         std::fs::File::create(dir.path().join("huge")).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(door.read("/huge", 1000).unwrap_err().kind, ReadErrorKind::TooLarge(1000));
+    }
+
+    #[test]
+    fn a_part_is_read_without_the_rest() {
+        let (dir, door) = tree();
+        std::fs::write(dir.path().join("f"), "0123456789").unwrap();
+        for (offset, length, want) in [(0, 3, "012"), (8, 5, "89"), (10, 1, ""), (u64::MAX, 1, "")] {
+            // An offset that no file has is refused or the end.
+            let read = door.read_at("/f", offset, length);
+            assert!(read.is_err() && offset == u64::MAX || read.unwrap() == want.as_bytes(), "{offset}");
+        }
+        assert_eq!(door.read_at("/etc", 0, 1).unwrap_err().kind, ReadErrorKind::WrongKind("a directory"));
     }
 
     #[test]

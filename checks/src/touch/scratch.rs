@@ -69,7 +69,7 @@ pub fn ask(parents: &[String], names: &[String], interrupt: &Interrupt) -> Asked
 }
 
 fn ask_in(tree: &impl Tree, names: &[String], interrupt: &Interrupt) -> Asked {
-    let guard = Guard::new(tree, sweep);
+    let guard = Guard::new(tree, sweep, interrupt);
     let before = sweep(tree);
     let answers = answers(tree, names, interrupt);
     Asked { answers, left: guard.finish().left_since(&before), removed: before.removed }

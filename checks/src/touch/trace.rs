@@ -142,7 +142,7 @@ fn trace(
     request: &Request,
     interrupt: &Interrupt,
 ) -> Traced {
-    let guard = Guard::new(tree, sweep);
+    let guard = Guard::new(tree, sweep, interrupt);
     let before = sweep(tree);
     let methods = Method::all(request);
     let group = format!("{PREFIX}{}", rustix::process::getpid().as_raw_pid());

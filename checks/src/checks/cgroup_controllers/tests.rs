@@ -56,6 +56,19 @@ fn listed_by_either_name() {
 }
 
 #[test]
+fn what_contradicts_itself_is_not_believed() {
+    // Listed in the root, and by cgroup.stat not among those that are not inhibited.
+    let stat = |names: &str| {
+        let lines: String = names.split(' ').map(|n| format!("nr_subsys_{n} 1\n")).collect();
+        v2("6.12.0", "memory:0:1:1 pids:0:1:1", "memory pids").file("/sys/fs/cgroup/cgroup.stat", lines)
+    };
+    assert_eq!(short(&ask("memory", stat("memory pids"))), ("pass", "listed"));
+    let finding = ask("memory", stat("pids"));
+    assert_eq!(short(&finding), ("undetermined", "disagreement"));
+    assert!(finding.message().contains("cgroup-stat says inhibited, hierarchy says listed"));
+}
+
+#[test]
 fn withheld_from_the_cgroup_of_the_pods() {
     let node = |parent: &str, reaches: &str| {
         v2("6.12.0", "pids:0:1:1", "memory pids misc")
@@ -102,6 +115,67 @@ fn disabled_at_boot_names_the_parameter_and_the_remedy() {
     assert!(finding.all_notes()[0].contains("`cgroup_disable=memory`"));
     assert!(finding.mend().unwrap().reboot);
     assert!(finding.cause().is_none());
+}
+
+#[test]
+fn disabled_at_boot_is_undone_in_the_file_that_does_it() {
+    let grub = "GRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\nGRUB_CMDLINE_LINUX=\"cgroup_disable=pids,memory\"\n";
+    let node = v2("6.1.0", "memory:0:1:0", "cpu")
+        .file("/proc/cmdline", "BOOT_IMAGE=/vmlinuz ro cgroup_disable=pids,memory quiet\n")
+        .file("/etc/default/grub", grub)
+        .file("/usr/sbin/update-grub", "");
+    let finding = ask("memory", node);
+    let place = finding.all_evidence().last().unwrap();
+    assert_eq!(place.source, "/etc/default/grub");
+    assert_eq!(place.observed, "line 3: GRUB_CMDLINE_LINUX: cgroup_disable=pids,memory");
+    assert_eq!(
+        finding.mend().unwrap().persistent,
+        [
+            "/etc/default/grub, line 3, GRUB_CMDLINE_LINUX: take out `cgroup_disable=pids,memory`",
+            "/etc/default/grub, line 3, GRUB_CMDLINE_LINUX: add `cgroup_disable=pids`",
+            "update-grub",
+        ]
+    );
+}
+
+/// The command line of raspberrypi/linux#6980, and what came of it with other words behind it.
+#[test]
+fn memory_of_a_raspberry_pi() {
+    const FIRMWARE: &str = "reboot=w coherent_pool=1M 8250.nr_uarts=1 pci=pcie_bus_safe cgroup_disable=memory \
+                            smsc95xx.macaddr=2C:CF:67:FB:89:3C vc_mem.mem_base=0x3fc00000 vc_mem.mem_size=0x40000000 ";
+    const PI: &str = "6.6.74+rpt-rpi-2712";
+    let mend = |release: &str, own: &str| {
+        let node = v2(release, "memory:0:1:0", "cpu")
+            .file("/proc/cmdline", format!("{FIRMWARE} {own}\n"))
+            .file("/boot/firmware/config.txt", "[all]\nenable_uart=1\n")
+            .file("/boot/firmware/cmdline.txt", format!("{own}\n"));
+        let finding = ask("memory", node);
+        assert_eq!(short(&finding), ("problem", "disabled"));
+        finding.mend().unwrap().clone()
+    };
+    let own = "console=tty1 root=PARTUUID=4d8097e2-02 rootwait";
+    assert_eq!(
+        mend(PI, own).persistent,
+        ["/boot/firmware/cmdline.txt, at the end of its only line: cgroup_enable=memory"]
+    );
+    // The last word wins, so the one of the file has to go.
+    let last = format!("{own} cgroup_enable=memory cgroup_disable=memory");
+    assert_eq!(
+        mend(PI, &last).persistent,
+        ["/boot/firmware/cmdline.txt, line 1: take out `cgroup_disable=memory`"]
+    );
+    // Asked for and still off: a kernel that does not know it (raspberrypi/linux#6439).
+    let asked = mend("6.12.1+rpt-rpi-2712", &format!("{own} cgroup_enable=memory"));
+    assert!(asked.summary.contains("9 December 2024"), "{}", asked.summary);
+    assert!(mend("6.12.0-arm64", own).summary.contains("Boot a kernel of the Raspberry Pi"));
+    // Before 6.12 the kernel itself had it off, and no word says so.
+    let silent = v2(PI, "memory:0:1:0", "cpu")
+        .file("/proc/cmdline", "vc_mem.mem_base=0x3ec00000 root=/dev/mmcblk0p2")
+        .file("/boot/cmdline.txt", "root=/dev/mmcblk0p2\n");
+    assert_eq!(
+        ask("memory", silent).mend().unwrap().persistent,
+        ["/boot/cmdline.txt, at the end of its only line: cgroup_enable=memory"]
+    );
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //! and what came of each. Whatever a report says rests on one of these steps, and says why no better one was there.
 
 use crate::evidence::Evidence;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One way to learn it. The order is that of trust.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// The masks in the kernel's memory: addresses from /proc/kallsyms, contents from /proc/kcore.
@@ -52,7 +53,7 @@ impl Step {
 }
 
 /// What came of one step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// It told something.
@@ -64,7 +65,7 @@ pub enum Status {
 }
 
 /// A step of the ladder on one node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Rung {
     /// The step.
     pub step: Step,
@@ -95,7 +96,7 @@ impl Rung {
 }
 
 /// Two steps say what can't both be so: the kernel is not what this program takes it for, or this program is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Disagreement {
     /// The subsystem, by its kernel name; `masks` where two readings differ.
     pub subject: String,

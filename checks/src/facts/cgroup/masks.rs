@@ -3,12 +3,20 @@
 //! `cgrp_dfl_implicit_ss_mask` and `cgrp_dfl_inhibit_ss_mask` (kernel/cgroup/cgroup.c) have a bit for each subsystem,
 //! numbered by `enum cgroup_subsys_id`. They were `u16` from Linux 4.6 to 6.19 and are `u32` since 7.0.
 
-use super::{Step, table};
-use crate::evidence::{Evidence, Unknown};
+mod memory;
+#[cfg(test)]
+pub(super) use memory::tests::with_masks;
+
+use super::{Step, ladder::Disagreement, table};
+use crate::{
+    evidence::{Evidence, Unknown},
+    facts::{btf, kcore},
+};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Both masks, and what else the same method showed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reading {
     /// [`Step::Kcore`] or [`Step::Kprobe`].
@@ -72,6 +80,39 @@ pub fn names(mask: u64, ids: &[(String, u32)]) -> Vec<String> {
 pub fn ids_in_order<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<(String, u32)> {
     let kernel_name = |name: &str| table::find(name).map_or(name, |k| k.name).to_owned();
     names.into_iter().map(kernel_name).zip(0..).collect()
+}
+
+/// Where two methods read different masks.
+#[must_use]
+pub fn disagreement(readings: &[Reading]) -> Option<Disagreement> {
+    let first = readings.first()?;
+    let other = readings.iter().find(|r| (r.implicit, r.inhibited) != (first.implicit, first.inhibited))?;
+    let says =
+        |r: &Reading| format!("{}: implicit {:#x}, inhibited {:#x}", r.method, r.implicit, r.inhibited);
+    Some(Disagreement {
+        subject: "masks".to_owned(),
+        message: format!("two methods read different masks: {} | {}", says(first), says(other)),
+        evidence: first.evidence.iter().chain(&other.evidence).cloned().collect(),
+    })
+}
+
+/// Where the ids by the kernel's type information and by its memory differ: then the bits mean something else.
+#[must_use]
+pub fn other_names(by_types: &[(String, u32)], in_memory: &[(String, u32)]) -> Option<Disagreement> {
+    if by_types == in_memory {
+        return None;
+    }
+    let list =
+        |ids: &[(String, u32)]| ids.iter().map(|(n, id)| format!("{n}:{id}")).collect::<Vec<_>>().join(" ");
+    Some(Disagreement {
+        subject: "ids".to_owned(),
+        message: "the ids of the subsystems in the kernel's type information and in its memory differ"
+            .to_owned(),
+        evidence: vec![
+            Evidence::new(btf::PATH, list(by_types)),
+            Evidence::new(kcore::PATH, format!("cgroup_subsys_name: {}", list(in_memory))),
+        ],
+    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! Why a subsystem is, or is not, in cgroup.controllers: the kernel's own rule (cgroup_control() and
 //! cgroup_init(), kernel/cgroup/cgroup.c), applied to what the node shows. Pure functions.
 
+pub(super) mod agree;
 mod notes;
+mod side;
 
 use super::{
     Step,
     files::Row,
-    table::{self, Known, reached},
+    masks::Reading,
+    table::{self, Known},
 };
 use crate::{
     evidence::Evidence,
@@ -17,7 +20,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The state of a subsystem. Several can hold at once; it is the first of this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// Not in this kernel.
@@ -60,7 +63,7 @@ impl State {
 }
 
 /// How something is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
     /// From the kernel's version only.
@@ -91,14 +94,24 @@ pub(super) struct Shown<'a> {
     pub(super) rows: Option<BTreeMap<String, Row>>,
     /// Whether a cgroup2 is mounted where it counts.
     pub(super) mounted: bool,
+    /// Where that is.
+    pub(super) point: Option<&'a str>,
     /// cgroup.controllers of that mount, if it could be read.
     pub(super) listed: Option<Vec<String>>,
     /// Whether that mount shows the real root.
     pub(super) is_root: Option<bool>,
     /// The `nr_subsys_` lines of cgroup.stat, if it has any.
     pub(super) stat: Option<Vec<String>>,
-    /// The compiled-in subsystems by BTF.
+    /// The compiled-in subsystems with their ids, by BTF or by the kernel's memory.
     pub(super) ids: Option<Vec<(String, u32)>>,
+    /// The compiled-in subsystems by the kernel's table of symbols, where `ids` is not known.
+    pub(super) symbols: Option<Vec<String>>,
+    /// The masks that were read, by the best method that could.
+    pub(super) masks: Option<&'a Reading>,
+    /// For each name that was tried: whether the kernel took `-NAME` in a scratch cgroup.
+    pub(super) taken: Option<BTreeMap<String, bool>>,
+    /// Whether an event of perf_event could be opened for the cgroup2 mount, where the kernel said.
+    pub(super) perf: Option<bool>,
     /// Version 1 hierarchies that can be seen: controller (v1 name), mount point and the mount as evidence.
     pub(super) legacy: BTreeMap<String, (String, Evidence)>,
     /// The kernel command line.
@@ -115,6 +128,10 @@ pub(super) struct Sources {
     pub(super) stat: Option<Evidence>,
     pub(super) root: Option<Evidence>,
     pub(super) mounts: Option<Evidence>,
+    pub(super) ids: Option<Evidence>,
+    pub(super) symbols: Option<Evidence>,
+    pub(super) scratch: Option<String>,
+    pub(super) perf: Option<Evidence>,
 }
 
 /// One subsystem: its state, why, and how that is known.
@@ -243,13 +260,21 @@ fn compiled(
     if subsystem.is_listed() || row.is_some() || subsystem.id.is_some() || subsystem.legacy_mount.is_some() {
         return Compiled::Yes;
     }
-    if let Some(ids) = &shown.ids {
-        let seen =
-            Evidence::new(crate::facts::btf::PATH, format!("enum cgroup_subsys_id has {} others", ids.len()));
-        let option = subsystem.known.map_or(String::new(), |k| format!(" (it takes {})", k.config));
+    let takes = || subsystem.known.map_or(String::new(), |k| format!(" (it takes {})", k.config));
+    if shown.ids.is_some() {
         let note =
-            format!("{name} is not compiled into this kernel: its enum of subsystems lacks it{option}");
-        return Compiled::No(note, vec![seen]);
+            format!("{name} is not compiled into this kernel: its enum of subsystems lacks it{}", takes());
+        return Compiled::No(note, shown.sources.ids.iter().cloned().collect());
+    }
+    if let Some(symbols) = &shown.symbols {
+        if symbols.iter().any(|n| n == name) {
+            return Compiled::Yes;
+        }
+        let note = format!(
+            "{name} is not compiled into this kernel: its table of symbols has no {name}_cgrp_subsys{}",
+            takes()
+        );
+        return Compiled::No(note, shown.sources.symbols.iter().cloned().collect());
     }
     let in_stat = |s: &Vec<String>| s.iter().any(|n| n == name);
     if shown.stat.as_ref().is_some_and(in_stat) {
@@ -296,28 +321,61 @@ fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>
         subsystem.state = State::Disabled;
         return;
     }
-    subsystem.mask = mask_side(subsystem, row, shown);
+    let side = side::of(subsystem, row, shown);
+    subsystem.mask = side.map(|(side, basis, _)| (side, basis));
+    subsystem.step = side.map(|(_, _, step)| step);
     if shown.mounted && shown.is_root == Some(false) {
         subsystem.delegated = match subsystem.mask {
             Some((MaskSide::Neither, _)) => subsystem.listed,
             _ => None,
         };
     }
+    subsystem.evidence.extend(step_evidence(subsystem, shown));
     subsystem.evidence.extend(row_evidence());
     let on_v1 = row.map_or(subsystem.legacy_mount.is_some() && !subsystem.is_listed(), |r| r.hierarchy != 0);
     if on_v1 {
         subsystem.state = State::BoundToV1;
         subsystem.evidence.extend(shown.legacy.get(&subsystem.legacy_name).map(|(_, mount)| mount.clone()));
         subsystem.notes.extend(notes::bound_notes(subsystem, row));
-        return;
+    } else {
+        subsystem.evidence.extend(at.listed.iter().cloned());
+        if subsystem.is_listed() {
+            subsystem.state = State::Listed;
+            subsystem.notes.push(notes::listed_note(subsystem, shown.is_root));
+        } else {
+            judge_unlisted(subsystem, shown);
+        }
     }
-    subsystem.evidence.extend(at.listed.iter().cloned());
-    if subsystem.is_listed() {
-        subsystem.state = State::Listed;
-        subsystem.notes.push(notes::listed_note(subsystem, shown.is_root));
-        return;
+    if subsystem.state != State::Unknown && measures_state(subsystem, shown) {
+        subsystem.basis = Basis::Measured;
     }
-    judge_unlisted(subsystem, shown);
+    subsystem.notes.extend(notes::differs_from_mainline(subsystem, shown));
+}
+
+/// Whether the masks that were read decide over the state, and not only over what it would be elsewhere.
+fn measures_state(subsystem: &Subsystem, shown: &Shown<'_>) -> bool {
+    let measured = matches!(subsystem.mask, Some((_, Basis::Measured)));
+    let attached = shown.masks.and_then(|m| side::attached(subsystem, m));
+    // That a version 1 hierarchy has taken it away shows in what is attached, not in the masks.
+    measured && (subsystem.state != State::BoundToV1 || attached == Some(false))
+}
+
+/// What the step saw by which the mask is known, where the files of the state do not show it.
+fn step_evidence(subsystem: &Subsystem, shown: &Shown<'_>) -> Option<Evidence> {
+    match subsystem.step? {
+        Step::Kcore | Step::Kprobe => side::mask_evidence(subsystem, shown),
+        Step::SubtreeControl => {
+            let taken = shown.taken.as_ref()?.get(&subsystem.name)?;
+            let said = if *taken { "ok" } else { "EINVAL" };
+            let directory = shown.sources.scratch.as_ref()?;
+            Some(Evidence::new(
+                directory,
+                format!("-{} written to cgroup.subtree_control: {said}", subsystem.name),
+            ))
+        }
+        Step::PerfEvent => shown.sources.perf.clone(),
+        Step::CgroupStat | Step::Hierarchy | Step::Version => None,
+    }
 }
 
 /// A subsystem that is in the kernel, enabled and on the version 2 hierarchy, yet not in the list.
@@ -368,63 +426,12 @@ fn disabled(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Optio
     let by_row = row.is_some_and(|r| !r.enabled);
     // Without a row (no version 1 side) only the command line tells; what is listed is certainly not disabled.
     let by_word = row.is_none() && word.is_some() && !subsystem.is_listed();
-    (by_row || by_word).then(|| word.into_iter().collect())
-}
-
-/// In which mask a subsystem stands that is in the kernel and enabled.
-fn mask_side(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<(MaskSide, Basis)> {
-    let on_v2 = row.map_or(subsystem.legacy_mount.is_none(), |r| r.hierarchy == 0);
-    // cgroup.stat also counts what was disabled at boot, which stands in neither mask: where neither a row nor the
-    // command line can tell, only its absence there says something.
-    let may_be_disabled = row.is_none() && shown.cmdline.is_none() && !subsystem.is_listed();
-    if may_be_disabled {
-        let counted = shown.stat.as_ref().is_none_or(|s| s.contains(&subsystem.name));
-        return (on_v2 && !counted).then_some((MaskSide::Inhibited, Basis::Inferred));
-    }
-    let expected = expected_side(subsystem.known, shown);
-    let implicit = expected == Some(MaskSide::Implicit);
-    // What became implicit with some version: only the kernel's version tells which side it is on.
-    let unclear = expected.is_none() && subsystem.known.is_some_and(|k| k.implicit_since.is_some());
-    if on_v2 && subsystem.is_listed() && shown.is_root == Some(true) {
-        return Some((MaskSide::Neither, Basis::Inferred));
-    }
-    if on_v2 && let Some(stat) = &shown.stat {
-        let at_root = shown.is_root == Some(true) && shown.listed.is_some();
-        // Nor is it implicit where the command line that was read names nothing (it may be another's, or cut) and
-        // no kernel that is known has it implicit.
-        let maybe_off = !implicit && row.is_none() && subsystem.known.is_some();
-        let side = match (stat.contains(&subsystem.name), at_root || implicit) {
-            (false, _) => MaskSide::Inhibited,
-            (true, true) if maybe_off => return None,
-            (true, false) if unclear => return None,
-            (true, true) => MaskSide::Implicit,
-            (true, false) => MaskSide::Neither,
-        };
-        return Some((side, Basis::Inferred));
-    }
-    if on_v2 && shown.is_root == Some(true) && shown.listed.is_some() {
-        if unclear {
-            return None;
-        }
-        // The real root lists everything that is attached and in neither mask.
-        let side = if implicit { MaskSide::Implicit } else { MaskSide::Inhibited };
-        return Some((side, Basis::Inferred));
-    }
-    expected.map(|side| (side, Basis::Expected))
-}
-
-fn expected_side(known: Option<&Known>, shown: &Shown<'_>) -> Option<MaskSide> {
-    let (known, version) = (known?, shown.version?);
-    // `cgroup_debug` (Linux 4.13) makes the debug subsystem implicit (kernel/cgroup/debug.c:362-376 in 7.3).
-    if known.name == "debug" && shown.cmdline.is_some_and(|c| c.has("cgroup_debug")) {
-        return Some(MaskSide::Implicit);
-    }
-    Some(if known.implicit_since.is_some_and(|v| reached(version, v)) {
-        MaskSide::Implicit
-    } else if known.listed_since.is_some_and(|v| reached(version, v)) {
-        MaskSide::Neither
-    } else {
-        MaskSide::Inhibited
+    // What is in the kernel and attached to no hierarchy at all was skipped at boot (cgroup_init()).
+    let unattached = shown.masks.and_then(|m| side::attached(subsystem, m)) == Some(false);
+    let by_memory = unattached && row.is_none() && subsystem.legacy_mount.is_none() && shown.rows.is_some();
+    (by_row || by_word || by_memory).then(|| {
+        let seen = side::mask_evidence(subsystem, shown).filter(|_| by_memory);
+        word.into_iter().chain(seen).collect()
     })
 }
 

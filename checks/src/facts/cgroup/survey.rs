@@ -1,19 +1,21 @@
 //! Reads what a node shows of its cgroups and judges every subsystem.
 
+mod rungs;
+
 use super::{
     Layout, LayoutKind, Subsystem, files,
     ladder::{Disagreement, Rung},
-    masks::{Attempt, Reading, ScratchAnswers},
+    masks::{self, Attempt, Reading, ScratchAnswers},
     state::{self, Shown, Sources},
     table,
 };
 use crate::{
     evidence::{Evidence, Unknown},
-    facts::{Known, btf},
-    node::{Node, Origin, ReadErrorKind},
+    facts::{Known, btf, kallsyms, kcore},
+    node::{Node, Origin, Probe, Probed, ReadErrorKind},
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 /// Every cgroup subsystem of a node, and where the kernel shows them.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ impl Ask {
 }
 
 /// What tells which subsystems a kernel has, the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UniverseSource {
     /// `enum cgroup_subsys_id` in the kernel's type information.
@@ -81,7 +83,8 @@ pub enum UniverseSource {
 }
 
 /// From where it is known which subsystems a kernel has.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Universe {
     /// What told.
     pub source: UniverseSource,
@@ -121,16 +124,19 @@ impl Node {
         let layout = self.cgroup_layout().as_ref().map_err(Clone::clone)?;
         let mut gaps = Vec::new();
         let mut shown = self.shown(layout, &mut gaps);
-        let mut mask_bits = None;
-        if ask.types {
-            match self.cgroup_types() {
-                Ok(types) => {
-                    mask_bits = types.mask_bits;
-                    shown.ids = Some(types.subsystems);
-                }
-                Err(unknown) => gaps.extend(unknown.evidence),
-            }
+        let (types, universe) = self.compiled_in(ask, &mut shown, &mut gaps);
+        let mut attempts = ask.traced.clone();
+        if ask.prove {
+            attempts.insert(0, self.masks_in_memory(types.as_ref()));
         }
+        let readings: Vec<Reading> =
+            attempts.iter().filter_map(|a| a.result.as_ref().ok()).cloned().collect();
+        shown.masks = readings.iter().min_by_key(|r| r.step);
+        if let Some(Ok(scratch)) = &ask.scratch {
+            shown.taken = Some(taken(scratch));
+            shown.sources.scratch = Some(scratch.directory.clone());
+        }
+        let perf = self.perf(ask, &mut shown);
         if let Err(unknown) = self.kernel_config() {
             gaps.extend(unknown.evidence.iter().cloned());
         }
@@ -138,7 +144,11 @@ impl Node {
             let config = self.kernel_config().as_ref().ok()?;
             Some((config.get(option), config.evidence(option)))
         };
-        let subsystems = universe(&shown).iter().map(|name| state::judge(name, &shown, config)).collect();
+        let subsystems: Vec<Subsystem> =
+            universe_of(&shown).iter().map(|name| state::judge(name, &shown, config)).collect();
+        let disagreements = self.disagreements(ask, &subsystems, &shown, &readings);
+        let asked = rungs::Asked { ask, attempts: &attempts, perf: perf.as_deref() };
+        let ladder = rungs::ladder(self, &shown, &asked);
         let unified = layout.unified.as_ref().map(|mount| Unified {
             point: mount.point.clone(),
             is_root: shown.is_root,
@@ -150,20 +160,121 @@ impl Node {
                 .ok()
                 .map(|t| files::controllers(&t)),
         });
+        let mask_bits = types.and_then(|t| t.mask_bits).or(shown.masks.map(|m| m.width_bits));
         Ok(Survey {
             layout: layout.kind,
             unified,
             subsystems,
             mask_bits,
             gaps,
-            universe: Universe { source: UniverseSource::Files, instead_of: Vec::new() },
-            ladder: Vec::new(),
-            readings: Vec::new(),
-            disagreements: Vec::new(),
+            universe,
+            ladder,
+            readings,
+            disagreements,
         })
     }
 
-    fn shown<'a>(&'a self, layout: &Layout, gaps: &mut Vec<Evidence>) -> Shown<'a> {
+    /// Finds out what is compiled in, by the best source that `ask` allows.
+    fn compiled_in(
+        &self,
+        ask: &Ask,
+        shown: &mut Shown<'_>,
+        gaps: &mut Vec<Evidence>,
+    ) -> (Option<btf::CgroupTypes>, Universe) {
+        let mut instead_of = Vec::new();
+        if !ask.types && !ask.prove {
+            instead_of.push("btf and kallsyms: nothing was in doubt".to_owned());
+            return (None, self.files_only(shown, instead_of));
+        }
+        match self.cgroup_types() {
+            Ok(types) => {
+                shown.sources.ids = Some(Evidence::new(
+                    btf::PATH,
+                    format!("enum cgroup_subsys_id: {}", names(&types.subsystems)),
+                ));
+                shown.ids = Some(types.subsystems.clone());
+                return (Some(types), Universe { source: UniverseSource::Btf, instead_of });
+            }
+            Err(unknown) => {
+                instead_of.push(format!("btf: {}", unknown.reason));
+                gaps.extend(unknown.evidence);
+            }
+        }
+        match self.cgroup_symbols() {
+            Ok(symbols) if !symbols.subsystems.is_empty() => {
+                if ask.prove
+                    && let Ok(ids) = self.subsystems_in_memory()
+                {
+                    let seen = format!("cgroup_subsys_name: {}", names(&ids));
+                    shown.sources.ids = Some(Evidence::new(kcore::PATH, seen));
+                    shown.ids = Some(ids);
+                }
+                let seen = format!("NAME_cgrp_subsys for {}", symbols.subsystems.join(" "));
+                shown.sources.symbols = Some(Evidence::new(kallsyms::PATH, seen));
+                shown.symbols = Some(symbols.subsystems.clone());
+                return (None, Universe { source: UniverseSource::Kallsyms, instead_of });
+            }
+            Ok(_) => instead_of.push(format!(
+                "kallsyms: {} has no variables (CONFIG_KALLSYMS_ALL is not set)",
+                kallsyms::PATH
+            )),
+            Err(unknown) => {
+                instead_of.push(format!("kallsyms: {}", unknown.reason));
+                gaps.extend(unknown.evidence.iter().cloned());
+            }
+        }
+        (None, self.files_only(shown, instead_of))
+    }
+
+    fn files_only(&self, shown: &Shown<'_>, instead_of: Vec<String>) -> Universe {
+        let named = shown.rows.is_some() || shown.listed.is_some();
+        let source = if named || self.kernel_config().is_err() {
+            UniverseSource::Files
+        } else {
+            UniverseSource::Config
+        };
+        Universe { source, instead_of }
+    }
+
+    /// Asks whether perf_event works on cgroup v2, if that is asked for or would settle something: where cgroup.stat
+    /// tells, it is not worth its 7 to 15 ms.
+    fn perf(&self, ask: &Ask, shown: &mut Shown<'_>) -> Option<Rc<Probed>> {
+        let point = shown.point.filter(|_| self.origin() == Origin::Live)?;
+        let listed = |names: &Vec<String>| names.iter().any(|n| n == "perf_event");
+        let doubtful = ask.types && shown.stat.is_none() && !shown.listed.as_ref().is_some_and(listed);
+        if !ask.prove && !doubtful {
+            return None;
+        }
+        let probed = self.probe(&Probe::PerfCgroup { directory: point.to_owned() });
+        shown.perf = match probed.errno() {
+            _ if probed.works() => Some(true),
+            Some("ENOENT" | "EINVAL") => Some(false),
+            _ => None,
+        };
+        shown.sources.perf = probed.evidence();
+        Some(probed)
+    }
+
+    fn disagreements(
+        &self,
+        ask: &Ask,
+        subsystems: &[Subsystem],
+        shown: &Shown<'_>,
+        readings: &[Reading],
+    ) -> Vec<Disagreement> {
+        let row = |s: &Subsystem| shown.rows.as_ref().and_then(|r| r.get(&s.legacy_name)).copied();
+        let mut found: Vec<Disagreement> =
+            subsystems.iter().filter_map(|s| state::agree::disagreement(s, row(s), shown)).collect();
+        found.extend(masks::disagreement(readings));
+        if ask.prove
+            && let (Some(ids), Ok(in_memory)) = (&shown.ids, self.subsystems_in_memory())
+        {
+            found.extend(masks::other_names(ids, &in_memory));
+        }
+        found
+    }
+
+    fn shown<'a>(&'a self, layout: &'a Layout, gaps: &mut Vec<Evidence>) -> Shown<'a> {
         let rows = self.read("/proc/cgroups");
         // A file without a row is not what the kernel shows (one that a container hides is empty): it says of no
         // subsystem that it is not there.
@@ -176,6 +287,7 @@ impl Node {
             version: self.kernel_release().as_ref().ok().map(|r| &r.version),
             rows: parsed,
             mounted: layout.unified.is_some(),
+            point: layout.unified.as_ref().map(|m| m.point.as_str()),
             cmdline: self.cmdline().as_ref().ok(),
             legacy: legacy_mounts(layout, self.mounts().as_ref().map_or("mounts", |m| m.source())),
             sources: Sources {
@@ -245,6 +357,20 @@ impl Node {
     }
 }
 
+fn names(ids: &[(String, u32)]) -> String {
+    ids.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// For each name whether the kernel took it; what gave any other error than EINVAL says nothing.
+fn taken(scratch: &ScratchAnswers) -> BTreeMap<String, bool> {
+    let answer = |(name, errno): &(String, Option<String>)| match errno.as_deref() {
+        None => Some((name.clone(), true)),
+        Some("EINVAL") => Some((name.clone(), false)),
+        Some(_) => None,
+    };
+    scratch.answers.iter().filter_map(answer).collect()
+}
+
 fn legacy_mounts(layout: &Layout, source: &str) -> BTreeMap<String, (String, Evidence)> {
     let mut mounts = BTreeMap::new();
     for (mount, names) in &layout.legacy {
@@ -258,11 +384,11 @@ fn legacy_mounts(layout: &Layout, source: &str) -> BTreeMap<String, (String, Evi
 }
 
 /// The kernel names of all subsystems that anything shows, and of those of the mainline table.
-fn universe(shown: &Shown<'_>) -> Vec<String> {
+fn universe_of(shown: &Shown<'_>) -> Vec<String> {
     let mut names: Vec<String> = table::SUBSYSTEMS.iter().map(|k| k.name.to_owned()).collect();
     let rows = shown.rows.iter().flat_map(BTreeMap::keys).map(String::as_str);
     let ids = shown.ids.iter().flatten().map(|(n, _)| n.as_str());
-    let lists = shown.listed.iter().chain(&shown.stat).flatten().map(String::as_str);
+    let lists = shown.listed.iter().chain(&shown.stat).chain(&shown.symbols).flatten().map(String::as_str);
     for name in ids.chain(lists).chain(rows) {
         let name = table::find(name).map_or(name, |k| k.name);
         if !names.iter().any(|n| n == name) {
@@ -273,82 +399,4 @@ fn universe(shown: &Shown<'_>) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{facts::cgroup::State, node::Memory};
-
-    fn v2(memory: Memory) -> Memory {
-        memory
-            .file("/proc/sys/kernel/osrelease", "6.12.107+deb13-amd64\n")
-            .file("/proc/self/mountinfo", "1 0 0:2 / / rw - ext4 /dev/vda rw\n2 1 0:3 / /sys/fs/cgroup ro - cgroup2 cgroup2 rw,nsdelegate\n")
-            .file("/proc/cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\nblkio\t0\t1\t1\nnvm\t0\t1\t1\n")
-            .file("/sys/fs/cgroup/cgroup.controllers", "io\n")
-            .file("/sys/fs/cgroup/cgroup.subtree_control", "")
-    }
-
-    #[test]
-    fn unknown_subsystems_are_carried_through() {
-        let node = Node::in_memory(v2(Memory::new()));
-        let survey = node.cgroup_survey(&Ask::files()).unwrap();
-        assert_eq!(survey.find("blkio").unwrap().state, State::Listed);
-        assert_eq!(survey.subsystems.last().unwrap().name, "nvm");
-        let unified = survey.unified.unwrap();
-        assert_eq!((unified.is_root, unified.read_only, unified.nsdelegate), (Some(true), true, true));
-    }
-
-    #[test]
-    fn btf_tells_ids_and_width() {
-        let btf = include_bytes!("../../../tests/data/btf/btf-6.12.bin");
-        let node = Node::in_memory(v2(Memory::new().file(btf::PATH, btf)));
-        let survey = node.cgroup_survey(&Ask::types()).unwrap();
-        assert_eq!(survey.mask_bits, Some(16));
-        assert_eq!(survey.find("memory").unwrap().id, Some(4));
-        assert_eq!(survey.find("dmem").unwrap().state, State::NotCompiled);
-    }
-
-    #[test]
-    fn an_empty_list_of_the_kernel_says_nothing() {
-        // /dev/null over /proc/cgroups, as container managers hide a file. Linux 5.10 has no list in cgroup.stat.
-        let memory = v2(Memory::new())
-            .file("/proc/sys/kernel/osrelease", "5.10.0-46-amd64\n")
-            .file("/sys/fs/cgroup/cgroup.type", "domain\n");
-        for empty in ["", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"] {
-            let survey = Node::in_memory(memory.clone().file("/proc/cgroups", empty))
-                .cgroup_survey(&Ask::files())
-                .unwrap();
-            assert_eq!(survey.find("pids").unwrap().state, State::Unknown);
-            assert!(survey.gaps.iter().any(|e| e.source == "/proc/cgroups"), "{:?}", survey.gaps);
-        }
-    }
-
-    #[test]
-    fn what_tells_the_real_root() {
-        let seen = |root: &str| {
-            let mounts = format!(
-                "1 0 0:2 / / rw - ext4 /dev/vda rw\n2 1 0:3 {root} /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n"
-            );
-            v2(Memory::new()).file("/proc/self/mountinfo", mounts)
-        };
-        let is_root = |memory: Memory| {
-            Node::in_memory(memory).cgroup_survey(&Ask::files()).unwrap().unified.unwrap().is_root
-        };
-        assert_eq!(is_root(seen("/../..")), Some(true));
-        assert_eq!(is_root(seen("/../..").file("/sys/fs/cgroup/cgroup.type", "domain\n")), Some(false));
-        // A tree that holds nothing but the list tells neither.
-        let tree = v2(Memory::new()).as_root();
-        assert_eq!(is_root(tree.clone()), None);
-        assert_eq!(is_root(tree.file("/sys/fs/cgroup/cgroup.max.depth", "max\n")), Some(true));
-        for inside in ["/docker/4f2a", "/../pod1/c2"] {
-            assert_eq!(is_root(seen(inside)), Some(false), "{inside}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_only_other_cgroups_have_tells_that_this_is_not_the_root() {
-        for file in ["cgroup.type", "cgroup.events"] {
-            let memory = v2(Memory::new()).file(&format!("/sys/fs/cgroup/{file}"), "domain\n");
-            let survey = Node::in_memory(memory).cgroup_survey(&Ask::files()).unwrap();
-            assert_eq!(survey.unified.unwrap().is_root, Some(false));
-        }
-    }
-}
+mod tests;

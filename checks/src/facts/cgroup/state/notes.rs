@@ -1,6 +1,6 @@
 //! Why, in sentences.
 
-use super::{MaskSide, State, Subsystem};
+use super::{Basis, MaskSide, Shown, State, Subsystem, side};
 use crate::facts::{
     cgroup::{
         files::Row,
@@ -25,8 +25,27 @@ pub(super) fn disabling_word(name: &str, legacy: &str, cmdline: Option<&Cmdline>
 pub(super) fn disabled_note(name: &str, cmdline: Option<&Cmdline>, legacy: &str) -> String {
     match disabling_word(name, legacy, cmdline) {
         Some(word) => format!("{name} is switched off at boot: `{word}` on the kernel command line"),
-        None => format!("{name} is switched off: /proc/cgroups says enabled 0"),
+        None => {
+            format!("{name} is switched off: the kernel says so, and its command line does not show by what")
+        }
     }
+}
+
+/// That this kernel is not what mainline's version would be, where the masks or files show that.
+pub(super) fn differs_from_mainline(subsystem: &Subsystem, shown: &Shown<'_>) -> Option<String> {
+    let (side, basis) = subsystem.mask?;
+    let expected =
+        side::expected(subsystem.known, shown).filter(|e| *e != side && basis > Basis::Expected)?;
+    let version = shown.version?;
+    let would_be = match expected {
+        MaskSide::Implicit => "implicit",
+        MaskSide::Inhibited => "inhibited",
+        MaskSide::Neither => "in neither mask",
+    };
+    Some(format!(
+        "in mainline Linux {}.{} {} would be {would_be}: this kernel was changed there",
+        version.major, version.minor, subsystem.name
+    ))
 }
 
 pub(super) fn listed_note(subsystem: &Subsystem, is_root: Option<bool>) -> String {
