@@ -27,7 +27,7 @@ class Kills:
                 self.differences.append("it read no mask by a kprobe, so that these kills mean little")
         seen = {}
         for name, points, of, unit, left, failures in rows[1:]:
-            seen[name] = int(points)
+            seen[name] = seen.get(name, 0) + int(points)
             words.append(f"{name} at {points} of {of} {unit}" + (f" ({left} left something)" if int(left) else ""))
             if int(failures):
                 self.differences.append(f"{name}: {failures} failures")

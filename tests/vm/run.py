@@ -62,7 +62,7 @@ class Scene:
         """Boots once, or twice where the emulator lets the guest die: the exit status of the last try."""
         kill = self.mode in KILLS
         script = HERE / "guest" / ("kill.sh" if kill else "scene.sh")
-        command = [str(HERE / "boot.sh"), "-t", "400" if kill else "240", "-a", {**MODES, **KILLS}[self.mode].parameters]
+        command = [str(HERE / "boot.sh"), "-t", "1200" if kill else "240", "-a", {**MODES, **KILLS}[self.mode].parameters]
         for program in programs:
             command += ["-p", str(program)]
         for attempt in (1, 2):

@@ -2,9 +2,9 @@
  *
  *   kill-at LOG calls|changes N SIGNAL COMMAND...
  *
- * Counting begins with the first call that changes something outside of the process: a file opened for writing, a
- * directory made, a mount. From there on `calls` counts every call of every thread, `changes` those only that change
- * something. SIGNAL, a number, is sent to the process when the N-th is about to be made; with 0 for N it runs undisturbed.
+ * Counting begins with the first call that opens a file for writing or changes something outside of the process. From
+ * there on `calls` counts every call of every thread, `changes` those only that change something: a write to such a file,
+ * a directory made or removed, a mount. SIGNAL, a number, is sent to the process when the N-th is about to be made; with 0 for N it runs undisturbed.
  * LOG gets one line: `sent` or `not-sent`, how many calls there were up to the last change and how many changes, and how
  * the program ended: `signal NUMBER` or `exit NUMBER`. The exit status is that of the program, as a shell gives it.
  */
@@ -32,23 +32,18 @@ static void need(int done, const char *what)
 	}
 }
 
-static int for_writing(uint64_t flags)
-{
-	return (flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC));
-}
-
-/* Whether this call opens a file for writing. */
-static int opens(pid_t thread, const struct __ptrace_syscall_info *call)
+/* The flags with which this call opens a file; none for any other call. */
+static uint64_t open_flags(pid_t thread, const struct __ptrace_syscall_info *call)
 {
 	switch (call->entry.nr) {
 	case SYS_open:
-		return for_writing(call->entry.args[1]);
+		return call->entry.args[1];
 	case SYS_openat:
-		return for_writing(call->entry.args[2]);
+		return call->entry.args[2];
 	case SYS_openat2: /* struct open_how begins with the flags */
-		return for_writing(ptrace(PTRACE_PEEKDATA, thread, call->entry.args[2], 0));
+		return ptrace(PTRACE_PEEKDATA, thread, call->entry.args[2], 0);
 	case SYS_creat:
-		return 1;
+		return O_WRONLY | O_CREAT | O_TRUNC;
 	}
 	return 0;
 }
@@ -76,7 +71,7 @@ static int changes(pid_t thread, const struct __ptrace_syscall_info *call)
 	case SYS_pwrite64:
 		return call->entry.args[0] < FILES && writable[call->entry.args[0]];
 	}
-	return opens(thread, call);
+	return (open_flags(thread, call) & (O_CREAT | O_TRUNC)) != 0;
 }
 
 static pid_t start(char **command)
@@ -102,7 +97,7 @@ static pid_t start(char **command)
 int main(int count, char **word)
 {
 	long wanted, counted = 0, calls = 0, changed = 0, last = 0;
-	int every, number, status, sent = 0;
+	int every, number, status, begun = 0, sent = 0;
 	pid_t child, thread;
 
 	if (count < 6)
@@ -126,14 +121,16 @@ int main(int count, char **word)
 			ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof call, &call);
 			if (call.op == PTRACE_SYSCALL_INFO_ENTRY) {
 				int change = changes(thread, &call);
-				opening[thread % THREADS] = opens(thread, &call);
+				uint64_t flags = open_flags(thread, &call);
+				opening[thread % THREADS] = (flags & (O_ACCMODE | O_CREAT)) != O_RDONLY;
+				begun |= change || opening[thread % THREADS];
 				if (call.entry.nr == SYS_close && call.entry.args[0] < FILES)
 					writable[call.entry.args[0]] = 0;
 				changed += change;
-				calls += changed > 0;
+				calls += begun;
 				if (change)
 					last = calls;
-				counted += every ? changed > 0 : change;
+				counted += every ? begun : change;
 				if (!sent && wanted && counted == wanted) {
 					kill(child, number);
 					sent = 1;
