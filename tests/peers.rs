@@ -461,7 +461,9 @@ fn not_delegated() {
         .file("/sys/fs/cgroup/cgroup.subtree_control", "memory\n")
         .file("/sys/fs/cgroup/kubepods.slice/cgroup.controllers", "memory\n")
         .file("/sys/fs/cgroup/kubepods.slice/cgroup.subtree_control", "\n")
-        .file("/sys/fs/cgroup/kubepods.slice/cgroup.type", "domain\n");
+        .file("/sys/fs/cgroup/kubepods.slice/cgroup.type", "domain\n")
+        .file("/sys/fs/cgroup/kubepods.slice/cgroup.procs", "")
+        .file("/sys/fs/cgroup/cgroup.max.depth", "max\n");
     let report = tree.judge(&policy(&[LAYOUT, CONTROLLERS, "{check: cgroup-delegation}"]));
     assert_eq!(report.brief("cgroup-delegation/pods"), "warn not-delegated", "{report}");
     let finding = report.finding("cgroup-delegation/pods");

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -33,24 +33,40 @@ pub struct Allowance {
 /// Tells those who touch something that the user wants to stop. They look between any two steps, each of which is
 /// short, then take away what they made and give up.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt {
+    stop: Arc<AtomicBool>,
+    touching: Arc<AtomicUsize>,
+}
 
 impl Interrupt {
     /// The flag that a signal handler sets.
     #[must_use]
     pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.stop)
     }
 
     /// Whether the user wants to stop.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.stop.load(Ordering::SeqCst)
     }
 
     /// Says that whoever touches something shall stop.
     pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether something may have to be removed at this moment. Once [`Interrupt::is_set`] and this is false, the process
+    /// may end: whoever begins to touch something says so first, and looks at the flag then.
+    #[must_use]
+    pub fn is_touching(&self) -> bool {
+        self.touching.load(Ordering::SeqCst) > 0
+    }
+
+    /// Says that something may have to be removed, as long as the answer lives.
+    fn touch(&self) -> Touching {
+        self.touching.fetch_add(1, Ordering::SeqCst);
+        Touching(Arc::clone(&self.touching))
     }
 
     /// An error once the user wants to stop, so that `?` between two steps gives up.
@@ -59,6 +75,14 @@ impl Interrupt {
     /// When [`Interrupt::is_set`].
     pub fn check(&self) -> Result<(), Unknown> {
         if self.is_set() { Err(Unknown::new("interrupted")) } else { Ok(()) }
+    }
+}
+
+struct Touching(Arc<AtomicUsize>);
+
+impl Drop for Touching {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -206,6 +230,10 @@ mod tests {
         assert!(copy.check().is_ok());
         interrupt.set();
         assert!(copy.is_set() && copy.check().unwrap_err().reason == "interrupted");
+        let touching = copy.touch();
+        assert!(interrupt.is_touching());
+        drop(touching);
+        assert!(!interrupt.is_touching());
     }
 
     #[test]

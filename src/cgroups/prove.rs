@@ -7,6 +7,7 @@ use preflight_checks::{
     evidence::Evidence,
     facts::{
         Known,
+        btf::CgroupTypes,
         cgroup::{Ask, files, table},
     },
     touch::{Allowance, Interrupt, scratch, trace},
@@ -39,18 +40,32 @@ pub struct Proved {
 pub fn report(node: &Node, prove: &Prove) -> Known<Proved> {
     let mut ask = Ask { types: true, prove: true, ..Ask::default() };
     let mut notices = Vec::new();
+    let types = if prove.allowance == Allowance::default() { None } else { node.cgroup_types().ok() };
     if prove.allowance.probe {
-        let traced = trace::masks(&request(node), prove.allowance, &prove.interrupt);
+        let traced = trace::masks(&request(node, types.as_ref()), prove.allowance, &prove.interrupt);
         tell(traced.removed, traced.left, &mut notices);
+        for attempt in &traced.attempts {
+            match &attempt.result {
+                Ok(r) => {
+                    let (implicit, inhibited, control) = (r.implicit, r.inhibited, r.control);
+                    tracing::info!(implicit, inhibited, control, "{}", r.method);
+                }
+                Err(unknown) => tracing::info!("{}: {}", attempt.method, unknown.reason),
+            }
+        }
         ask.traced = traced.attempts;
     } else {
         notices.extend(left_in_tracefs(node).map(|what| left_behind(&what, "probe")));
     }
     let parents = parents(node);
     if prove.allowance.write {
-        let asked = scratch::ask(&parents, &names(node), &prove.interrupt);
+        let asked = scratch::ask(&parents, &names(node, types.as_ref()), &prove.interrupt);
         tell(asked.removed, asked.left, &mut notices);
         notices.extend(asked.answers.as_ref().ok().and_then(|a| in_a_unit(&a.directory)));
+        match &asked.answers {
+            Ok(answers) => tracing::info!("{}: {}", answers.directory, words(&answers.answers)),
+            Err(unknown) => tracing::info!("no scratch cgroup: {}", unknown.reason),
+        }
         ask.scratch = Some(asked.answers);
     } else {
         notices.extend(left_in_cgroups(node, &parents).map(|what| left_behind(&what, "write")));
@@ -59,9 +74,9 @@ pub fn report(node: &Node, prove: &Prove) -> Known<Proved> {
     Ok(Proved { report, notices })
 }
 
-fn request(node: &Node) -> trace::Request {
+fn request(node: &Node, types: Option<&CgroupTypes>) -> trace::Request {
     trace::Request {
-        width_bits: node.cgroup_types().ok().and_then(|types| types.mask_bits),
+        width_bits: types.and_then(|types| types.mask_bits),
         addresses: addresses(node),
         unified: unified(node),
         lockdown: node.read("/sys/kernel/security/lockdown").text().ok().map(Cow::into_owned),
@@ -101,9 +116,9 @@ fn parents(node: &Node) -> Vec<String> {
 }
 
 /// Every name that may be a subsystem of this kernel, as the kernel calls it.
-fn names(node: &Node) -> Vec<String> {
+fn names(node: &Node, types: Option<&CgroupTypes>) -> Vec<String> {
     let mut names: Vec<String> = table::SUBSYSTEMS.iter().map(|known| known.name.to_owned()).collect();
-    let compiled = node.cgroup_types().map(|types| types.subsystems).unwrap_or_default();
+    let compiled = types.map(|types| types.subsystems.clone()).unwrap_or_default();
     let rows = node.read("/proc/cgroups").text().map(|text| files::proc_cgroups(&text)).unwrap_or_default();
     for name in compiled.into_iter().map(|(name, _)| name).chain(rows.into_keys()) {
         let name = table::find(&name).map_or(name, |known| known.name.to_owned());
@@ -112,6 +127,13 @@ fn names(node: &Node) -> Vec<String> {
         }
     }
     names
+}
+
+/// What the kernel said to each name, for the log.
+fn words(answers: &[(String, Option<String>)]) -> String {
+    let word =
+        |(name, answer): &(String, Option<String>)| format!("-{name} {}", answer.as_deref().unwrap_or("ok"));
+    answers.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 /// Says what was removed for a killed run, and what may still be there.
@@ -163,4 +185,84 @@ fn in_a_unit(directory: &str) -> Option<String> {
     let suffixes = [".scope", ".service", ".slice"];
     let unit = directory.rsplit('/').find(|name| suffixes.iter().any(|s| name.ends_with(s)))?;
     Some(format!("the scratch cgroup lay for a moment in {unit}, a cgroup that systemd manages: {directory}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use preflight_checks::node::Memory;
+
+    /// A cgroup2 mount of the directory `root` of the hierarchy, seen from the cgroup `own`.
+    fn node(root: &str, own: &str) -> Memory {
+        let mounts = format!(
+            "1 0 0:2 / / rw - ext4 /dev/vda rw\n2 1 0:3 {root} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n\
+             3 1 0:4 / /sys/kernel/tracing rw - tracefs tracefs rw\n"
+        );
+        Memory::new()
+            .file("/proc/self/mountinfo", mounts)
+            .file("/proc/self/cgroup", format!("0::{own}\n"))
+            .file("/sys/fs/cgroup/cgroup.controllers", "io\n")
+    }
+
+    #[test]
+    fn where_a_scratch_cgroup_may_lie() {
+        let found = |root, own| parents(&Node::in_memory(node(root, own)));
+        assert_eq!(found("/", "/"), ["/sys/fs/cgroup"]);
+        assert_eq!(
+            found("/", "/user.slice/a.scope"),
+            ["/sys/fs/cgroup/user.slice/a.scope", "/sys/fs/cgroup"]
+        );
+        assert_eq!(found("/pod", "/pod/x"), ["/sys/fs/cgroup/x", "/sys/fs/cgroup"]);
+        // Above or beside what the mount shows.
+        for (root, own) in [("/", "/../other"), ("/pod", "/pod2"), ("/pod", "/")] {
+            assert_eq!(found(root, own), ["/sys/fs/cgroup"], "{root} {own}");
+        }
+        assert!(parents(&Node::in_memory(Memory::new())).is_empty());
+    }
+
+    #[test]
+    fn names_are_those_of_the_kernel_and_each_once() {
+        let rows = "#subsys_name\thierarchy\tnum_cgroups\tenabled\nblkio\t0\t1\t1\nnvm\t0\t1\t1\n";
+        let node = Node::in_memory(node("/", "/").file("/proc/cgroups", rows));
+        let subsystems = vec![("memory".to_owned(), 4), ("own".to_owned(), 5)];
+        let types = CgroupTypes { subsystems, mask_bits: None, attached_offset: None };
+        let found = names(&node, Some(&types));
+        assert_eq!(found[found.len() - 2..], ["own", "nvm"]);
+        assert_eq!(found.iter().filter(|n| ["io", "memory"].contains(&n.as_str())).count(), 2);
+        assert!(!found.contains(&"blkio".to_owned()));
+    }
+
+    #[test]
+    fn without_the_allowance_leftovers_are_told_and_nothing_is_touched() {
+        let left = node("/", "/user.slice")
+            .file("/sys/fs/cgroup/preflight-77/cgroup.type", "domain\n")
+            .file("/sys/fs/cgroup/preflight-x/cgroup.type", "domain\n")
+            .file("/sys/kernel/tracing/instances/preflight_9/trace", "")
+            .file("/sys/kernel/tracing/kprobe_events", "p:preflight_9/by_symbol f\np:kprobes/x f\n");
+        let Proved { notices, .. } = report(&Node::in_memory(left), &Prove::default()).unwrap();
+        let what: Vec<_> = notices.iter().filter_map(|n| n.split_once(" was left behind")).collect();
+        let names: Vec<_> = what.iter().map(|(name, _)| *name).collect();
+        assert_eq!(
+            names,
+            [
+                "/sys/kernel/tracing/instances/preflight_9",
+                "kprobe event preflight_9/by_symbol",
+                "/sys/fs/cgroup/preflight-77"
+            ]
+        );
+        assert!(what[0].1.ends_with("`preflight cgroups --prove --allow probe` removes it"), "{}", what[0].1);
+        assert!(what[2].1.ends_with("`preflight cgroups --prove --allow write` removes it"), "{}", what[2].1);
+        let Proved { notices, .. } = report(&Node::in_memory(node("/", "/")), &Prove::default()).unwrap();
+        assert!(notices.is_empty(), "{notices:?}");
+    }
+
+    #[test]
+    fn units_of_systemd_are_named() {
+        let said = in_a_unit("/sys/fs/cgroup/user.slice/user-0.slice/session-1.scope/preflight-7").unwrap();
+        assert!(said.contains(" in session-1.scope, "), "{said}");
+        assert!(
+            in_a_unit("/sys/fs/cgroup/system.slice/x.service/sub/preflight-7").unwrap().contains("x.service")
+        );
+        assert_eq!(in_a_unit("/sys/fs/cgroup/preflight-7"), None);
+    }
 }

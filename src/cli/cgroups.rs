@@ -35,8 +35,9 @@ use std::{
 /// How long the survey may take; on a node that answers it takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a survey that is told to stop may take to remove what it made.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long a survey that is told to stop may take to remove what it made. It takes milliseconds, in an emulator under
+/// load seconds; a second signal ends the waiting.
+const GRACE: Duration = Duration::from_secs(10);
 /// How often it is looked whether a signal has arrived.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -161,8 +162,10 @@ fn wait<T>(receiver: &Receiver<T>, stop: Option<(&Signals, &Interrupt)>) -> Resu
         }
     }
     interrupt.set();
-    // What it answers now is not the whole answer.
-    let _ = receiver.recv_timeout(GRACE);
+    let end = Instant::now() + GRACE;
+    while interrupt.is_touching() && Instant::now() < end {
+        thread::sleep(TICK);
+    }
     Err(RecvTimeoutError::Timeout)
 }
 
@@ -184,7 +187,32 @@ fn unknown_name(report: &CgroupReport, name: &str) -> Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::{Cli, Command};
+    use clap::Parser;
     use preflight_checks::{facts::cgroup::ladder::Disagreement, node::Memory};
+
+    fn asked(options: &[&str]) -> Result<Allowance, String> {
+        let words = ["preflight", "cgroups"].iter().chain(options);
+        let cli = Cli::try_parse_from(words).map_err(|e| e.to_string())?;
+        let Some(Command::Cgroups(args)) = cli.command else { panic!("another command") };
+        allowance(&args).map_err(|stop| format!("{stop:?}"))
+    }
+
+    #[test]
+    fn what_may_be_touched() {
+        assert_eq!(asked(&[]), Ok(Allowance::default()));
+        assert_eq!(asked(&["--prove", "--root", "/"]), Ok(Allowance::default()));
+        assert_eq!(asked(&["--prove", "--allow", "probe"]), Ok(Allowance { probe: true, write: false }));
+        assert_eq!(asked(&["--prove", "--allow=write,probe"]), Ok(Allowance { probe: true, write: true }));
+        for (options, why) in [
+            (&["--allow", "probe"][..], "there is no --prove"),
+            (&["--prove", "--allow", "probe", "--root", "/"], "of which nothing is touched"),
+            (&["--prove", "--allow", "network"], "possible values: probe, write"),
+        ] {
+            let said = asked(options).unwrap_err();
+            assert!(said.contains(why), "{options:?}: {said}");
+        }
+    }
 
     #[test]
     fn a_contradiction_is_exit_code_1() {

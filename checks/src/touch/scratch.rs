@@ -69,7 +69,7 @@ pub fn ask(parents: &[String], names: &[String], interrupt: &Interrupt) -> Asked
 }
 
 fn ask_in(tree: &impl Tree, names: &[String], interrupt: &Interrupt) -> Asked {
-    let guard = Guard::new(tree, sweep);
+    let guard = Guard::new(tree, sweep, interrupt);
     let before = sweep(tree);
     let answers = answers(tree, names, interrupt);
     Asked { answers, left: guard.finish().left_since(&before), removed: before.removed }
@@ -128,17 +128,19 @@ mod tests {
         panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     };
 
+    type Trouble = fn(&Interrupt) -> Result<(), Errno>;
+
     /// A cgroup whose kernel inhibits `devices`, and in which something happens at one call.
     struct Cgroup {
         children: RefCell<BTreeSet<String>>,
         calls: Cell<usize>,
         at: usize,
-        trouble: fn(&Interrupt) -> Result<(), Errno>,
+        trouble: Trouble,
         interrupt: Interrupt,
     }
 
     impl Cgroup {
-        fn new(at: usize, trouble: fn(&Interrupt) -> Result<(), Errno>) -> Self {
+        fn new(at: usize, trouble: Trouble) -> Self {
             let children = ["system.slice", "preflight-test"].map(str::to_owned);
             Self {
                 children: RefCell::new(BTreeSet::from(children)),
@@ -210,7 +212,7 @@ mod tests {
     fn whatever_happens_at_whichever_call_nothing_stays() {
         let quiet = Cgroup::quiet();
         quiet.ask();
-        let troubles: [fn(&Interrupt) -> Result<(), Errno>; 4] = [
+        let troubles: [Trouble; 4] = [
             |_| Err(Errno::BUSY),
             |_| Err(Errno::PERM),
             |interrupt| {

@@ -142,7 +142,7 @@ fn trace(
     request: &Request,
     interrupt: &Interrupt,
 ) -> Traced {
-    let guard = Guard::new(tree, sweep);
+    let guard = Guard::new(tree, sweep, interrupt);
     let before = sweep(tree);
     let methods = Method::all(request);
     let group = format!("{PREFIX}{}", rustix::process::getpid().as_raw_pid());
@@ -221,7 +221,8 @@ fn make(
 fn no_instance(path: &str, errno: Errno, request: &Request) -> Unknown {
     let unknown = refused(path, errno);
     match errno {
-        Errno::NOENT | Errno::PERM | Errno::ACCESS => locked_down(request, unknown),
+        // EINVAL is what 6.12 gives where the lockdown came after the start: it can't fill the directory.
+        Errno::NOENT | Errno::PERM | Errno::ACCESS | Errno::INVAL => locked_down(request, unknown),
         _ => unknown,
     }
 }

@@ -1,7 +1,7 @@
 //! A directory of the kernel (tracefs, a cgroup) below which something is made: held open, so that nothing above it
 //! can lead elsewhere in between, and locked.
 
-use super::{Interrupt, PATIENCE, Swept, errno_name, patiently, refused};
+use super::{Interrupt, PATIENCE, Swept, Touching, errno_name, patiently, refused};
 use crate::evidence::{Evidence, Unknown};
 use rustix::{
     fd::OwnedFd,
@@ -154,12 +154,14 @@ pub(super) struct Guard<'a, T: Tree> {
     tree: &'a T,
     sweep: fn(&T) -> Swept,
     done: bool,
+    // Dropped last of all, when nothing is left to remove.
+    _touching: Touching,
 }
 
 impl<'a, T: Tree> Guard<'a, T> {
     /// From here on something of ours may lie in `tree`; `sweep` removes all of it.
-    pub(super) fn new(tree: &'a T, sweep: fn(&T) -> Swept) -> Self {
-        Self { tree, sweep, done: false }
+    pub(super) fn new(tree: &'a T, sweep: fn(&T) -> Swept, interrupt: &Interrupt) -> Self {
+        Self { tree, sweep, done: false, _touching: interrupt.touch() }
     }
 
     /// Takes it away.

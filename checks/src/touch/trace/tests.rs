@@ -304,7 +304,7 @@ fn why_tracefs_refuses() {
     );
     assert_eq!(said(&request, Errno::ACCESS).needs.as_deref(), Some("run as root"));
     request.lockdown = Some("none integrity [confidentiality]\n".to_owned());
-    for errno in [Errno::NOENT, Errno::PERM] {
+    for errno in [Errno::NOENT, Errno::PERM, Errno::INVAL] {
         let unknown = said(&request, errno);
         assert!(
             unknown.reason.ends_with("the kernel is locked down (lockdown=confidentiality)"),
