@@ -107,6 +107,13 @@ pub fn heeds_cgroup_enable(release: &str) -> bool {
     ["-rpi", "+rpt", "-raspi", "-v7", "-v8"].iter().any(|mark| release.contains(mark))
 }
 
+/// Whether the last word about the subsystem `name` (the kernel's own name) is a `cgroup_enable=` that a kernel of this
+/// release heeds.
+pub(crate) fn is_switched_on_again(words: &[String], release: &str, name: &str) -> bool {
+    let here = Here { words, kernel: None, release, systemd: None };
+    here.last_switch(name).is_some_and(|(_, on)| on)
+}
+
 impl Effect {
     /// The word in reports.
     #[must_use]

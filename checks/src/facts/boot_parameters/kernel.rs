@@ -77,7 +77,7 @@ impl Here<'_> {
 
     /// The last word that switches the subsystem `canonical` on or off: words are taken in the
     /// order of the line.
-    fn last_switch(&self, canonical: &str) -> Option<(usize, bool)> {
+    pub(super) fn last_switch(&self, canonical: &str) -> Option<(usize, bool)> {
         let heeds_enable = self.is_raspberry_pi();
         let switches = |(at, word): (usize, &String)| {
             let (name, value) = split(word);
