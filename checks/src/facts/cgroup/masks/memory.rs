@@ -164,6 +164,17 @@ pub(in crate::facts::cgroup) mod tests {
         assert_eq!(names, [("cpuset".to_owned(), 0), ("cpu".to_owned(), 1)]);
     }
 
+    /// A kernel whose masks are both empty is one thing, a /proc/kcore of zeros another.
+    #[test]
+    fn zeros_instead_of_memory_are_no_masks() {
+        let memory = |m: Memory| with_masks(m, 0, 0, 0).file("/proc/sys/kernel/osrelease", "6.12.0\n");
+        let reading = Node::in_memory(memory(Memory::new())).masks_in_memory(None).result.unwrap();
+        assert_eq!((reading.implicit, reading.inhibited), (0, 0));
+        let zeros = memory(Memory::new()).file(kcore::PATH, kcore::testing::core(BASE, &[0; 256]));
+        let unknown = Node::in_memory(zeros).masks_in_memory(None).result.unwrap_err();
+        assert!(unknown.reason.contains("zeros instead of"), "{}", unknown.reason);
+    }
+
     #[test]
     fn what_could_not_be_read_says_why() {
         let why = |memory: Memory| Node::in_memory(memory).masks_in_memory(None).result.unwrap_err().reason;

@@ -262,7 +262,9 @@ mod ladder {
 fn a_mount_in_between_is_no_contradiction() {
     let row = |hierarchy| Row { hierarchy, cgroups: 1, enabled: true };
     let rows = |blkio, pids| {
-        [("blkio".to_owned(), row(blkio)), ("pids".to_owned(), row(pids))].into_iter().collect::<BTreeMap<_, _>>()
+        [("blkio".to_owned(), row(blkio)), ("pids".to_owned(), row(pids))]
+            .into_iter()
+            .collect::<BTreeMap<_, _>>()
     };
     assert_eq!(moved(&rows(0, 0), &rows(0, 0)), []);
     let seen = moved(&rows(0, 2), &rows(5, 2));
