@@ -72,7 +72,7 @@ fn split(word: &str) -> (String, Option<&str>) {
     (name.replace('-', "_"), value)
 }
 
-/// A truth value as kstrtobool() and systemd's parse_boolean() both read it; nothing counts as true.
+/// A truth value as systemd's parse_boolean() reads it; nothing counts as true.
 fn truth(value: Option<&str>) -> Option<bool> {
     match value.unwrap_or("1").to_ascii_lowercase().as_str() {
         "1" | "y" | "yes" | "t" | "true" | "on" => Some(true),
