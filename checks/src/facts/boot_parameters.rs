@@ -72,7 +72,7 @@ fn split(word: &str) -> (String, Option<&str>) {
     (name.replace('-', "_"), value)
 }
 
-/// A truth value as kstrtobool() and systemd's parse_boolean() both read it; nothing counts as true.
+/// A truth value as systemd's parse_boolean() reads it; nothing counts as true.
 fn truth(value: Option<&str>) -> Option<bool> {
     match value.unwrap_or("1").to_ascii_lowercase().as_str() {
         "1" | "y" | "yes" | "t" | "true" | "on" => Some(true),
@@ -105,6 +105,13 @@ fn judge(here: &Here<'_>) -> Vec<(String, Said)> {
 #[must_use]
 pub fn heeds_cgroup_enable(release: &str) -> bool {
     ["-rpi", "+rpt", "-raspi", "-v7", "-v8"].iter().any(|mark| release.contains(mark))
+}
+
+/// Whether the last word about the subsystem `name` (the kernel's own name) is a `cgroup_enable=` that a kernel of this
+/// release heeds.
+pub(crate) fn is_switched_on_again(words: &[String], release: &str, name: &str) -> bool {
+    let here = Here { words, kernel: None, release, systemd: None };
+    here.last_switch(name).is_some_and(|(_, on)| on)
 }
 
 impl Effect {

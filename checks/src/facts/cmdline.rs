@@ -5,6 +5,7 @@ use crate::{
     evidence::Evidence,
     node::{Node, ReadError},
 };
+use semver::Version;
 
 /// The parameters that the kernel was booted with, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +69,20 @@ impl Cmdline {
     #[must_use]
     pub fn word_listing(&self, name: &str, item: &str) -> Option<String> {
         self.values(name).find(|v| v.split(',').any(|i| i == item)).map(|v| format!("{name}={v}"))
+    }
+}
+
+/// A truth value as the kernel reads it: kstrtobool() (lib/kstrtox.c) looks at the first letter alone, after an `o` at the
+/// second. `e` and `d` (enabled, disabled) count since Linux 6.16 (ae5b3500856f).
+#[must_use]
+pub fn kernel_truth(value: &str, version: Option<&Version>) -> Option<bool> {
+    let knows_words = version.is_some_and(|v| *v >= Version::new(6, 16, 0));
+    match value.to_ascii_lowercase().as_bytes() {
+        [b'1' | b'y' | b't', ..] | [b'o', b'n', ..] => Some(true),
+        [b'0' | b'n' | b'f', ..] | [b'o', b'f', ..] => Some(false),
+        [b'e', ..] if knows_words => Some(true),
+        [b'd', ..] if knows_words => Some(false),
+        _ => None,
     }
 }
 

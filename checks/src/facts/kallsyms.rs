@@ -33,7 +33,8 @@ pub struct CgroupSymbols {
     pub root: Option<u64>,
     /// `cgroup_subsys_name`, an array of pointers.
     pub names: Option<u64>,
-    /// Whether `cgroup_control` is a function of its own: compilers put it into its callers from Linux 6.1 on.
+    /// Whether `cgroup_control` is a function of its own: compilers may put it into its callers, as in
+    /// Debian's kernels from 6.1 on (measured).
     pub has_cgroup_control: bool,
 }
 
@@ -86,7 +87,10 @@ fn parse(line: &[u8]) -> Option<Symbol<'_>> {
     let mut words = line.split_ascii_whitespace();
     let address = u64::from_str_radix(words.next()?, 16).ok()?;
     let _kind = words.next()?;
+    // Clang's link-time optimisation gives static symbols a tail of their own: `cgroup_control.llvm.1234` (kernel/kallsyms.c,
+    // cleanup_symbol_name(), cuts it off for searches, and not in this file).
     let name = words.next()?;
+    let name = name.split_once(".llvm.").map_or(name, |(name, _)| name);
     words.next().is_none().then_some(Symbol { address, name })
 }
 
@@ -101,6 +105,11 @@ impl CgroupSymbols {
                 .tried([Evidence::new(PATH, "0000000000000000 cgrp_dfl_implicit_ss_mask")])
                 .needs("run as root (CAP_SYSLOG), with kernel.kptr_restrict at 0 or 1")),
             (Some(implicit), Some(inhibited)) => Ok((implicit, inhibited)),
+            // Variables are there, and these are not: up to 4.5 they were called cgrp_dfl_root_inhibit_ss_mask.
+            _ if !self.subsystems.is_empty() => Err(Unknown::new(format!(
+                "{PATH} has variables, and cgrp_dfl_implicit_ss_mask is not among them"
+            ))
+            .tried([Evidence::new(PATH, "no cgrp_dfl_implicit_ss_mask")])),
             _ => Err(Unknown::new(format!(
                 "{PATH} lacks cgrp_dfl_implicit_ss_mask: this kernel has no table of its variables"
             ))
@@ -149,6 +158,25 @@ ffffffffc0a82000 d nvm_cgrp_subsys	[vendor]
         assert_eq!(found.names, Some(0xffff_ffff_9e40_e0c0));
         assert!(!found.has_cgroup_control);
         assert!(cgroup_symbols(b"ffffffff9d1c2a50 t cgroup_control\n").has_cgroup_control);
+    }
+
+    /// Names as Clang's thin link-time optimisation writes them (Android's and CachyOS' kernels).
+    #[test]
+    fn the_tail_of_link_time_optimisation_is_cut_off() {
+        let table = "ffffffff9f3c1b52 b cgrp_dfl_implicit_ss_mask.llvm.1234567890\nffffffff9f3c1b54 b cgrp_dfl_inhibit_ss_mask.llvm.1234567890\nffffffff9d1c2a50 t cgroup_control.llvm.77\n";
+        let found = cgroup_symbols(table.as_bytes());
+        assert_eq!(found.mask_addresses().unwrap(), (0xffff_ffff_9f3c_1b52, 0xffff_ffff_9f3c_1b54));
+        assert!(found.has_cgroup_control);
+    }
+
+    /// Linux 4.5 has other names for the masks: its configuration is not what is missing.
+    #[test]
+    fn variables_without_the_masks_are_no_missing_option() {
+        let table =
+            "ffffffff9e8ab3a0 D cpuset_cgrp_subsys\nffffffff9f3c1b54 b cgrp_dfl_root_inhibit_ss_mask\n";
+        let unknown = cgroup_symbols(table.as_bytes()).mask_addresses().unwrap_err();
+        assert_eq!(unknown.needs, None);
+        assert!(unknown.reason.contains("has variables"), "{}", unknown.reason);
     }
 
     #[test]

@@ -181,7 +181,10 @@ impl Look<'_> {
             places.truncate(1);
             let mut candidate = Candidate::new(Carrier::RaspberryPi, Evidence::new(&path, "exists"));
             candidate.places = places;
-            candidate.tools.raspi_firmware = self.has("/etc/default/raspi-firmware");
+            // Raspberry Pi OS has a package of that name too, and there cmdline.txt itself is edited (raspberrypi.com,
+            // "Kernel command line").
+            candidate.tools.raspi_firmware =
+                self.has("/etc/default/raspi-firmware") && !self.has("/etc/rpi-issue");
             if candidate.tools.raspi_firmware {
                 const EXTRA: &str = "/etc/default/raspi-extra-cmdline";
                 candidate.places.extend(self.places(EXTRA, files::bare).unwrap_or_default());

@@ -3,6 +3,10 @@
 use super::{BootLoader, Candidate, Carrier, Place};
 use crate::finding::Remedy;
 
+/// Fedora and, since 9.3, RHEL 9 leave the entries that exist as they are without the option (release notes of RHEL 9.3,
+/// "Boot loader"; voxpupuli/puppet-augeasproviders_grub#95).
+const WITH_ENTRIES: &str = "grub2-mkconfig -o /boot/grub2/grub.cfg --update-bls-cmdline";
+
 /// A change of the kernel command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edit {
@@ -107,7 +111,7 @@ impl BootLoader {
             None => "no boot loader's file was found here; where the kernel command line is kept:".into(),
         };
         remedy.persistent(place).persistent(format!("  {}", edit.in_words())).persistent(
-            "with GRUB: GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub or grub2-mkconfig",
+            "with GRUB: GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub, or grub2-mkconfig -o /boot/grub2/grub.cfg",
         )
     }
 }
@@ -132,7 +136,7 @@ impl Candidate {
                 "rpm-ostree kargs{}",
                 edit.options("--delete-if-present=", "--append-if-missing=")
             )),
-            Carrier::Ostree => remedy.command("ostree admin kargs edit-in-place").persistent(change),
+            Carrier::Ostree => ostree(remedy, edit),
             Carrier::NixOs => remedy
                 .persistent(format!("/etc/nixos/configuration.nix, boot.kernelParams: {change}"))
                 .persistent("nixos-rebuild boot"),
@@ -280,7 +284,14 @@ impl Candidate {
         let of_defaults = Self { places: own, ..self.clone() };
         let told = edit.remove.iter().all(|w| of_defaults.holding(w).next().is_some());
         let remedy = if told { &of_defaults } else { self }.edits(remedy, edit, key);
-        remedy.persistent(self.update_command())
+        let remedy = remedy.persistent(self.update_command());
+        if self.update_command() != WITH_ENTRIES {
+            return remedy;
+        }
+        remedy.persistent(
+            "(it writes GRUB_CMDLINE_LINUX over what each entry in /boot/loader/entries holds: compare them first; before RHEL \
+             9.3 there is no --update-bls-cmdline, and it does so without)",
+        )
     }
 
     /// What writes grub.cfg from /etc/default/grub.
@@ -292,8 +303,7 @@ impl Candidate {
         } else if tools.update_grub {
             "update-grub"
         } else if tools.grub2 && tools.entries {
-            // Fedora, RHEL 9: without the option entries that exist stay as they are (RHEL 8 has grubby).
-            "grub2-mkconfig -o /boot/grub2/grub.cfg --update-bls-cmdline"
+            WITH_ENTRIES
         } else if tools.grub2 {
             "grub2-mkconfig -o /boot/grub2/grub.cfg"
         } else {
@@ -320,6 +330,20 @@ impl Candidate {
     }
 }
 
+/// `edit-in-place` only adds (its one option; ostree, src/ostree/ot-admin-kargs-builtin-edit-in-place.c). A new
+/// deployment takes the words over from the entry of the booted one.
+fn ostree(mut remedy: Remedy, edit: &Edit) -> Remedy {
+    if !edit.add.is_empty() {
+        let add = Edit { remove: Vec::new(), ..edit.clone() };
+        let options = add.options("", "--append-if-missing=");
+        remedy = remedy.command(format!("ostree admin kargs edit-in-place{options}"));
+    }
+    for word in &edit.remove {
+        remedy = remedy.persistent(format!("/boot/loader/entries/ostree-*.conf, options: take out `{word}`"));
+    }
+    remedy
+}
+
 /// WSL has no boot loader: its service on Windows starts the kernel (learn.microsoft.com, "Advanced settings
 /// configuration in WSL"; microsoft/WSL#6662).
 fn wsl(mut remedy: Remedy, edit: &Edit) -> Remedy {
@@ -331,11 +355,15 @@ fn wsl(mut remedy: Remedy, edit: &Edit) -> Remedy {
     if edit.add.is_empty() {
         return remedy;
     }
-    remedy.persistent(format!("{FILE}: [wsl2] kernelCommandLine = {}", edit.add.join(" ")))
+    remedy.persistent(format!(
+        "{FILE}: [wsl2] kernelCommandLine = {}   # after the words that stand there already",
+        edit.add.join(" ")
+    ))
 }
 
 /// Talos, configuration reference (`extraKernelArgs`: a minus in front takes a word away) and "Boot Loader" of 1.10:
-/// with systemd-boot the field is ignored, and the words belong to the image.
+/// with systemd-boot the field is ignored, and the words belong to the image. `grubUseUKICmdline`, which configurations
+/// for 1.12 set, does the same to GRUB, and the two exclude each other (siderolabs/talos, v1alpha1 validation).
 fn talos(remedy: Remedy, edit: &Edit) -> Remedy {
     let removed = edit.remove.iter().map(|w| format!("-{w}"));
     let words =
@@ -343,7 +371,7 @@ fn talos(remedy: Remedy, edit: &Edit) -> Remedy {
     remedy
         .persistent(format!("machine configuration: machine.install.extraKernelArgs: [{words}], then talosctl upgrade"))
         .persistent(format!(
-            "with systemd-boot (UEFI, Talos 1.10 or later) instead: customization.extraKernelArgs: [{words}] of the \
+            "with systemd-boot (UEFI, Talos 1.10 or later) or machine.install.grubUseUKICmdline (1.12) instead: customization.extraKernelArgs: [{words}] of the \
              image's schematic, and an upgrade to that image"
         ))
 }

@@ -107,6 +107,8 @@ fn grub_with_boot_loader_entries_by_grubby_or_by_mkconfig() {
         [
             "/etc/default/grub, line 1, GRUB_CMDLINE_LINUX: take out `cgroup_disable=memory`",
             "grub2-mkconfig -o /boot/grub2/grub.cfg --update-bls-cmdline",
+            "(it writes GRUB_CMDLINE_LINUX over what each entry in /boot/loader/entries holds: compare them first; before RHEL \
+             9.3 there is no --update-bls-cmdline, and it does so without)",
         ]
     );
 }
@@ -235,6 +237,10 @@ fn the_firmware_of_the_raspberry_pi() {
         lines(&added),
         ["/etc/default/raspi-extra-cmdline, at the end of its only line: psi=1", "update-initramfs -u"]
     );
+    // Raspberry Pi OS has that package, too, and keeps its words in cmdline.txt.
+    let raspberry_pi_os = pi.clone().file("/etc/default/raspi-firmware", "").file("/etc/rpi-issue", "");
+    let added = Node::in_memory(raspberry_pi_os).boot_loader().remedy_add("psi=1");
+    assert_eq!(lines(&added), ["/boot/firmware/cmdline.txt, at the end of its only line: psi=1"]);
     let ubuntu = pi
         .file("/boot/firmware/config.txt", UBUNTU_PI)
         .file("/boot/firmware/current/cmdline.txt", "root=LABEL=writable cgroup_disable=memory\n");
@@ -273,6 +279,13 @@ fn systems_that_own_their_command_line() {
         &["rpm-ostree kargs --delete-if-present=cgroup_disable=memory"],
         &["rpm-ostree kargs --append-if-missing=psi=1"],
     );
+    let without_rpm = node("ostree=/ostree/boot.1/a/b/0 cgroup_disable=memory");
+    expect(
+        without_rpm,
+        Carrier::Ostree,
+        &["/boot/loader/entries/ostree-*.conf, options: take out `cgroup_disable=memory`"],
+        &["ostree admin kargs edit-in-place --append-if-missing=psi=1"],
+    );
     let flatcar = node("BOOT_IMAGE=/flatcar/vmlinuz-a mount.usr=/dev/mapper/usr flatcar.first_boot=detected")
         .file("/usr/share/oem/grub.cfg", "# OEM\nset linux_append=\"$linux_append cgroup_disable=memory\"\n");
     expect(
@@ -300,7 +313,7 @@ fn systems_that_own_their_command_line() {
         ],
         &[
             "wsl --shutdown   # on Windows, after the change",
-            r"%UserProfile%\.wslconfig: [wsl2] kernelCommandLine = psi=1",
+            r"%UserProfile%\.wslconfig: [wsl2] kernelCommandLine = psi=1   # after the words that stand there already",
         ],
     );
 }

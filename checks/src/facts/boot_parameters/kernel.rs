@@ -1,7 +1,7 @@
 //! What the kernel makes of its parameters about cgroups.
 
-use super::{Effect, Here, Reader, Said, heeds_cgroup_enable, split, truth};
-use crate::facts::cgroup::table;
+use super::{Effect, Here, Reader, Said, heeds_cgroup_enable, split};
+use crate::facts::{cgroup::table, cmdline::kernel_truth};
 use semver::Version;
 
 /// A parameter that mainline got with a version. Before, the word goes to init's environment (init/main.c,
@@ -13,12 +13,13 @@ struct Since {
 }
 
 const DISABLE: Since = Since { name: "cgroup_disable", version: (2, 6, 25), by: "" };
-const NO_V1: Since = Since { name: "cgroup_no_v1", version: (4, 6, 0), by: "223ffb29f972" };
+const NO_V1: Since = Since { name: "cgroup_no_v1", version: (4, 6, 0), by: "kernel/cgroup/cgroup-v1.c" };
 /// 646faf36d7271, in 6.17 and 6.16.1; RHEL 9.8 has it in its 5.14. Measured on 6.16.12, 6.18.15 and 7.3.4.
 const V1_PROC: Since = Since { name: "cgroup_v1_proc", version: (6, 16, 1), by: "646faf36d727" };
 const FAVORDYNMODS: Since = Since { name: "cgroup_favordynmods", version: (6, 7, 0), by: "9b81d3a5be05" };
 const DEBUG: Since = Since { name: "cgroup_debug", version: (4, 13, 0), by: "kernel/cgroup/debug.c" };
 const MEMORY: Since = Since { name: "cgroup.memory", version: (4, 5, 0), by: "mm/memcontrol.c" };
+const SWAPACCOUNT: &str = "swapaccount";
 const PSI: Since = Since { name: "psi", version: (4, 20, 0), by: "kernel/sched/psi.c" };
 
 pub(super) fn say(name: &str, value: Option<&str>, at: usize, here: &Here<'_>) -> Option<Said> {
@@ -27,8 +28,10 @@ pub(super) fn say(name: &str, value: Option<&str>, at: usize, here: &Here<'_>) -
         "cgroup_disable" => disable(value_or_nothing, at, here),
         "cgroup_enable" => enable(value_or_nothing, at, here),
         "cgroup_no_v1" => no_v1(value_or_nothing, here),
-        "cgroup_v1_proc" => here.said(&V1_PROC, v1_proc(value)),
-        "cgroup_favordynmods" => here.said(&FAVORDYNMODS, favordynmods(value)),
+        // All of these are declared with the `=` (__setup("psi=", …)).
+        "cgroup_v1_proc" | "cgroup_favordynmods" | "psi" | "swapaccount" if value.is_none() => bare(name),
+        "cgroup_v1_proc" => here.said(&V1_PROC, v1_proc(here.truth(value))),
+        "cgroup_favordynmods" => here.said(&FAVORDYNMODS, favordynmods(here.truth(value))),
         "cgroup_debug" => here.said(
             &DEBUG,
             "makes the subsystem debug, where CONFIG_CGROUP_DEBUG has it, implicit on cgroup v2".into(),
@@ -41,6 +44,10 @@ pub(super) fn say(name: &str, value: Option<&str>, at: usize, here: &Here<'_>) -
 }
 
 impl Here<'_> {
+    fn truth(&self, value: Option<&str>) -> Option<bool> {
+        kernel_truth(value?, self.kernel)
+    }
+
     fn reached(&self, (major, minor, patch): (u64, u64, u64)) -> Option<bool> {
         self.kernel.map(|v| *v >= Version::new(major, minor, patch))
     }
@@ -77,7 +84,7 @@ impl Here<'_> {
 
     /// The last word that switches the subsystem `canonical` on or off: words are taken in the
     /// order of the line.
-    fn last_switch(&self, canonical: &str) -> Option<(usize, bool)> {
+    pub(super) fn last_switch(&self, canonical: &str) -> Option<(usize, bool)> {
         let heeds_enable = self.is_raspberry_pi();
         let switches = |(at, word): (usize, &String)| {
             let (name, value) = split(word);
@@ -216,7 +223,7 @@ fn no_v1(value: &str, here: &Here<'_>) -> Said {
         format!("keeps cgroup v1 from being mounted for {}; cgroup v2 is not touched", what.join(", "))
     };
     let mut said = here.said(&NO_V1, meaning);
-    // 3fc9c12d27b4 (5.0).
+    // "cgroup: Add named hierarchy disabling to cgroup_no_v1 boot param", of 5.0.
     if all.contains(&"named") && here.reached((5, 0, 0)) == Some(false) {
         said.notes.push("`named` is known since Linux 5.0".into());
     }
@@ -231,8 +238,23 @@ fn no_v1(value: &str, here: &Here<'_>) -> Said {
     said
 }
 
-fn v1_proc(value: Option<&str>) -> String {
-    match truth(value) {
+/// A word without the value that the kernel asks for: it does not know it so, and passes it on to init.
+fn bare(name: &str) -> Said {
+    let names = [V1_PROC.name, FAVORDYNMODS.name, PSI.name, SWAPACCOUNT];
+    let name = names.into_iter().find(|n| *n == name).unwrap_or(PSI.name);
+    Said {
+        name,
+        reader: Reader::Kernel,
+        effect: Effect::Ignored,
+        meaning: "has no value".into(),
+        notes: vec![format!(
+            "the kernel knows it with a value only (`{name}=1`), and passes this word on to init"
+        )],
+    }
+}
+
+fn v1_proc(value: Option<bool>) -> String {
+    match value {
         Some(false) => {
             "leaves /proc/cgroups without the subsystems that have no version 1 side (the default)".into()
         }
@@ -240,8 +262,8 @@ fn v1_proc(value: Option<&str>) -> String {
     }
 }
 
-fn favordynmods(value: Option<&str>) -> String {
-    match truth(value) {
+fn favordynmods(value: Option<bool>) -> String {
+    match value {
         Some(false) => "keeps forks and exits fast, at the price of slower moves between cgroups".into(),
         _ => "makes moves between cgroups faster, at the price of slower forks and exits; no controller depends on it"
             .into(),
@@ -277,13 +299,17 @@ fn memory(value: &str, here: &Here<'_>) -> Said {
 
 /// kernel/sched/psi.c. Measured: with psi=0 5.10 keeps the files of the cgroups, 6.1 and later take them away, too.
 fn psi(value: Option<&str>, here: &Here<'_>) -> Said {
-    let meaning = match truth(value) {
+    let value = here.truth(value);
+    let meaning = match value {
         Some(true) => "switches pressure stall information on, where CONFIG_PSI_DEFAULT_DISABLED had it off",
         Some(false) => "switches pressure stall information off: no /proc/pressure",
         None => "is no truth value, so the kernel's default holds",
     };
     let mut said = here.said(&PSI, meaning.to_owned());
-    if truth(value) == Some(false) {
+    if value.is_none() {
+        said.effect = Effect::Ignored;
+    }
+    if value == Some(false) {
         said.notes.push(match here.reached((6, 1, 0)) {
             Some(true) => "the *.pressure files of the cgroups are gone, too".into(),
             Some(false) => "the *.pressure files of the cgroups stay, and say nothing".into(),
@@ -295,7 +321,7 @@ fn psi(value: Option<&str>, here: &Here<'_>) -> Said {
 
 /// mm/memcontrol.c, `setup_swap_account`: since 6.1 (b25806dcd3d5) it only prints that it is deprecated.
 fn swapaccount(value: Option<&str>, here: &Here<'_>) -> Said {
-    let meaning = match truth(value) {
+    let meaning = match here.truth(value) {
         Some(false) => "switches off the accounting of swap by cgroup",
         _ => "switches on the accounting of swap by cgroup",
     };
@@ -308,5 +334,5 @@ fn swapaccount(value: Option<&str>, here: &Here<'_>) -> Said {
         Some(false) => Effect::Applies,
         None => Effect::Unknown,
     };
-    Said { name: "swapaccount", reader: Reader::Kernel, effect, meaning: meaning.into(), notes }
+    Said { name: SWAPACCOUNT, reader: Reader::Kernel, effect, meaning: meaning.into(), notes }
 }

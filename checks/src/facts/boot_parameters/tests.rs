@@ -46,13 +46,22 @@ fn what_the_kernel_knows_by_its_version() {
         // Measured: v2-v1proc of tests/nodes.
         ("cgroup_v1_proc=true", "6.12.107+deb13-amd64", Ignored),
         ("cgroup_v1_proc=true", "6.16.12+deb13-amd64", Applies),
-        ("cgroup_v1_proc", "6.18.15", Applies),
         ("cgroup_favordynmods=1", "6.1.0", Ignored),
         ("cgroup_favordynmods=1", "6.12.0", Applies),
         ("cgroup_debug", "6.1.0", Applies),
         ("cgroup.memory=nokmem,nobpf", "6.1.0", Applies),
         ("psi=0", "6.1.0", Applies),
         ("psi=1", "4.19.0", Ignored),
+        // kstrtobool() looks at one letter, two after an `o`; `e` and `d` since 6.16 (ae5b3500856f).
+        ("psi=nope", "6.1.0", Applies),
+        ("psi=maybe", "6.1.0", Ignored),
+        ("psi=disabled", "6.12.0", Ignored),
+        ("psi=disabled", "6.18.0", Applies),
+        // __setup("psi=", …): without the sign it is no parameter.
+        ("psi", "6.1.0", Ignored),
+        ("cgroup_favordynmods", "6.12.0", Ignored),
+        ("cgroup_v1_proc", "6.18.0", Ignored),
+        ("swapaccount", "5.10.0", Ignored),
         ("swapaccount=1", "5.10.0", Applies),
         ("swapaccount=1", "6.1.0", Ignored),
         ("cgroup_enable=memory", "6.1.0-56-amd64", Ignored),

@@ -55,11 +55,11 @@ const MEANINGS: [Meaning; 6] = [
         on: "huge pages count as memory of their pod",
         off: "huge pages count in the hugetlb controller alone",
     },
-    // Seen in Linux 6.12, not in 6.1.
+    // Linux 6.11, 3f26a885b6c2 and 385a635cacfe (pids_event(), kernel/cgroup/pids.c); seen in 6.12, not in 6.1.
     Meaning {
         name: "pids_localevents",
-        on: "pids.events of a pod counts only what its own pids.max refused, as cgroup v1 did",
-        off: "pids.events of a pod counts what was refused below it too",
+        on: "pids.events of a pod counts the forks that failed in its own cgroup, whosever limit they met, as cgroup v1 did",
+        off: "pids.events of a pod counts what its own pids.max, and each pids.max below it, refused",
     },
 ];
 

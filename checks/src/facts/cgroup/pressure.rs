@@ -9,7 +9,11 @@
 use super::{Layout, table::reached};
 use crate::{
     evidence::Evidence,
-    facts::{Known, cmdline::Cmdline, kernel_config::Setting},
+    facts::{
+        Known,
+        cmdline::{Cmdline, kernel_truth},
+        kernel_config::Setting,
+    },
     node::{Node, Origin, Read, ReadErrorKind},
 };
 use rustix::io::Errno;
@@ -87,15 +91,9 @@ fn counted(files: &[PressureFile]) -> Option<bool> {
     if files.is_empty() || needed().any(|s| s == FileState::Unreadable) { None } else { Some(false) }
 }
 
-/// Whether the command line switches PSI on or off: the last `psi=` counts, and kstrtobool() (lib/kstrtox.c) looks at
-/// the beginning of the word alone.
-fn switched(cmdline: Option<&Cmdline>) -> Option<bool> {
-    let word = cmdline?.values("psi").last()?.to_ascii_lowercase();
-    match word.as_bytes() {
-        [b'1' | b'y' | b't', ..] | [b'o', b'n', ..] => Some(true),
-        [b'0' | b'n' | b'f', ..] | [b'o', b'f', ..] => Some(false),
-        _ => None,
-    }
+/// Whether the command line switches PSI on or off: the last `psi=` counts that is a truth value.
+fn switched(cmdline: Option<&Cmdline>, version: Option<&Version>) -> Option<bool> {
+    cmdline?.values("psi").filter_map(|value| kernel_truth(value, version)).last()
 }
 
 impl Kernel<'_> {
@@ -104,14 +102,14 @@ impl Kernel<'_> {
         if let Some(version) = self.version.filter(|v| !reached(v, (4, 20))) {
             return Some(format!("Linux 4.20 brought PSI; this kernel is {version}"));
         }
-        if switched(self.cmdline) == Some(false) {
+        if switched(self.cmdline, self.version) == Some(false) {
             return Some("PSI is switched off by `psi=` on the kernel command line".to_owned());
         }
         match &self.config {
             Some((psi, _)) if *psi != Setting::BuiltIn => {
                 Some("PSI is not in this kernel: CONFIG_PSI is not set".to_owned())
             }
-            Some((_, Setting::BuiltIn)) if switched(self.cmdline).is_none() => Some(
+            Some((_, Setting::BuiltIn)) if switched(self.cmdline, self.version).is_none() => Some(
                 "PSI is off unless `psi=1` stands on the kernel command line: CONFIG_PSI_DEFAULT_DISABLED is set"
                     .to_owned(),
             ),

@@ -90,6 +90,8 @@ pub enum MaskSide {
 pub(super) struct Shown<'a> {
     /// The kernel's version.
     pub(super) version: Option<&'a Version>,
+    /// The release of the kernel as it stands, or nothing.
+    pub(super) release: &'a str,
     /// /proc/cgroups, if it could be read.
     pub(super) rows: Option<BTreeMap<String, Row>>,
     /// Whether a cgroup2 is mounted where it counts.
@@ -236,7 +238,7 @@ pub(super) fn judge(
         Compiled::Unknown(why) if listed == Some(false) && disabling(name, legacy_name, shown).is_some() => {
             subsystem.state = State::Disabled;
             subsystem.basis = Basis::Expected;
-            subsystem.notes.push(notes::disabled_note(name, shown.cmdline, legacy_name));
+            subsystem.notes.push(notes::disabled_note(name, legacy_name, shown));
             subsystem.notes.push(format!("whether {name} is in this kernel at all could not be told: {why}"));
             subsystem.evidence.extend(disabling(name, legacy_name, shown));
             subsystem.evidence.extend(shown.sources.listed.iter().cloned());
@@ -315,7 +317,7 @@ fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>
         at.rows.as_ref().zip(seen).map(|(e, seen)| Evidence::new(&e.source, seen))
     };
     if let Some(evidence) = disabled(subsystem, row, shown) {
-        subsystem.notes.push(notes::disabled_note(&subsystem.name, shown.cmdline, &subsystem.legacy_name));
+        subsystem.notes.push(notes::disabled_note(&subsystem.name, &subsystem.legacy_name, shown));
         subsystem.evidence.extend(row_evidence());
         subsystem.evidence.extend(evidence);
         subsystem.state = State::Disabled;
@@ -343,7 +345,7 @@ fn judge_compiled(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>
             subsystem.state = State::Listed;
             subsystem.notes.push(notes::listed_note(subsystem, shown.is_root));
         } else {
-            judge_unlisted(subsystem, shown);
+            judge_unlisted(subsystem, row, shown);
         }
     }
     if subsystem.state != State::Unknown && measures_state(subsystem, shown) {
@@ -379,7 +381,7 @@ fn step_evidence(subsystem: &Subsystem, shown: &Shown<'_>) -> Option<Evidence> {
 }
 
 /// A subsystem that is in the kernel, enabled and on the version 2 hierarchy, yet not in the list.
-fn judge_unlisted(subsystem: &mut Subsystem, shown: &Shown<'_>) {
+fn judge_unlisted(subsystem: &mut Subsystem, row: Option<Row>, shown: &Shown<'_>) {
     let at = &shown.sources;
     subsystem.evidence.extend(at.stat.iter().cloned());
     let Some((side, basis)) = subsystem.mask else {
@@ -408,6 +410,12 @@ fn judge_unlisted(subsystem: &mut Subsystem, shown: &Shown<'_>) {
             ));
             return;
         }
+        // The root lists what is on version 2 and in neither mask, so this one is elsewhere.
+        MaskSide::Neither if shown.is_root == Some(true) && !side::on_v2(subsystem, row, shown) => {
+            subsystem.basis = Basis::Expected;
+            subsystem.notes.push(notes::not_on_v2_note(&subsystem.name));
+            return;
+        }
         MaskSide::Neither => {
             subsystem.state = State::NotDelegated;
             subsystem.evidence.extend(at.root.iter().cloned());
@@ -418,7 +426,7 @@ fn judge_unlisted(subsystem: &mut Subsystem, shown: &Shown<'_>) {
 
 /// The word of the command line that switches a subsystem off.
 fn disabling(name: &str, legacy: &str, shown: &Shown<'_>) -> Option<Evidence> {
-    notes::disabling_word(name, legacy, shown.cmdline).map(|word| Evidence::new("/proc/cmdline", word))
+    notes::disabling_word(name, legacy, shown).map(|word| Evidence::new("/proc/cmdline", word))
 }
 
 fn disabled(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<Vec<Evidence>> {

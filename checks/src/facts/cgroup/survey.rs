@@ -3,7 +3,8 @@
 mod rungs;
 
 use super::{
-    Layout, LayoutKind, Subsystem, files,
+    Layout, LayoutKind, Subsystem,
+    files::{self, Row},
     ladder::{Disagreement, Rung},
     masks::{self, Attempt, Reading, ScratchAnswers},
     state::{self, Shown, Sources},
@@ -16,6 +17,9 @@ use crate::{
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, rc::Rc};
+
+/// The most that is read of /proc/cgroups, in bytes: 32 subsystems take 1 KB.
+const ROWS_LIMIT: usize = 64 << 10;
 
 /// Every cgroup subsystem of a node, and where the kernel shows them.
 #[derive(Debug)]
@@ -146,7 +150,14 @@ impl Node {
         };
         let subsystems: Vec<Subsystem> =
             universe_of(&shown).iter().map(|name| state::judge(name, &shown, config)).collect();
-        let disagreements = self.disagreements(ask, &subsystems, &shown, &readings);
+        let mut disagreements = self.disagreements(ask, &subsystems, &shown, &readings);
+        if !disagreements.is_empty() && self.origin() == Origin::Live {
+            let again = self.read_once("/proc/cgroups", ROWS_LIMIT).unwrap_or_default();
+            let again = files::proc_cgroups(&String::from_utf8_lossy(&again));
+            let moved = shown.rows.as_ref().map(|before| moved(before, &again)).unwrap_or_default();
+            disagreements.retain(|d| !moved.iter().any(|(name, _)| *name == d.subject));
+            gaps.extend(moved.into_iter().map(|(_, seen)| Evidence::new("/proc/cgroups", seen)));
+        }
         let asked = rungs::Asked { ask, attempts: &attempts, perf: perf.as_deref() };
         let ladder = rungs::ladder(self, &shown, &asked);
         let unified = layout.unified.as_ref().map(|mount| Unified {
@@ -285,6 +296,7 @@ impl Node {
         let rows_seen = parsed.is_some().then(|| rows.evidence());
         let mut shown = Shown {
             version: self.kernel_release().as_ref().ok().map(|r| &r.version),
+            release: self.kernel_release().as_ref().map_or("", |r| r.text.as_str()),
             rows: parsed,
             mounted: layout.unified.is_some(),
             point: layout.unified.as_ref().map(|m| m.point.as_str()),
@@ -369,6 +381,21 @@ fn taken(scratch: &ScratchAnswers) -> BTreeMap<String, bool> {
         Some(_) => None,
     };
     scratch.answers.iter().filter_map(answer).collect()
+}
+
+/// What has gone to another hierarchy while the node was looked at, by kernel name, with what was seen: a mount in
+/// between, of which one step knows and another does not. Where the second reading shows nothing, nothing is known.
+fn moved(before: &BTreeMap<String, Row>, after: &BTreeMap<String, Row>) -> Vec<(String, String)> {
+    let went = |(name, was): (&String, &Row)| {
+        let is = after.get(name).filter(|is| is.hierarchy != was.hierarchy)?;
+        let kernel_name = table::find(name).map_or(name.as_str(), |k| k.name).to_owned();
+        let seen = format!(
+            "{name} went from hierarchy {} to {} while it was looked at: ask again",
+            was.hierarchy, is.hierarchy
+        );
+        Some((kernel_name, seen))
+    };
+    before.iter().filter_map(went).collect()
 }
 
 fn legacy_mounts(layout: &Layout, source: &str) -> BTreeMap<String, (String, Evidence)> {

@@ -32,6 +32,7 @@ impl Node {
         let size = width_bits as usize / 8;
         let implicit = self.kernel_number(implicit_at, size)?;
         let inhibited = self.kernel_number(inhibited_at, size)?;
+        self.is_memory_shown(symbols, implicit | inhibited)?;
         let seen = |name: &str, address: u64, value: u64| {
             let observed = format!("{name} at {address:#x}, {size} bytes: {value:#0w$x}", w = 2 + 2 * size);
             Evidence::new(kcore::PATH, observed)
@@ -62,6 +63,17 @@ impl Node {
             width_bits,
             evidence,
         })
+    }
+
+    /// Both masks may be zero, and /proc/kcore gives zeros for what it can't or won't copy (read_kcore_iter(),
+    /// fs/proc/kcore.c): the first pointer of `cgroup_subsys_name`, which is never zero, tells the two apart.
+    fn is_memory_shown(&self, symbols: &kallsyms::CgroupSymbols, masks: u64) -> Known<()> {
+        let Some(names) = symbols.names.filter(|names| masks == 0 && *names != 0) else { return Ok(()) };
+        if self.kernel_number(names, 8)? != 0 {
+            return Ok(());
+        }
+        Err(Unknown::new(format!("{} gives zeros instead of the kernel's memory", kcore::PATH))
+            .tried([Evidence::new(kcore::PATH, format!("cgroup_subsys_name at {names:#x}: zeros"))]))
     }
 
     /// The width of the masks in bits: by BTF, else by the kernel's version.
@@ -150,6 +162,17 @@ pub(in crate::facts::cgroup) mod tests {
         assert_eq!((reading.inhibited, reading.width_bits, reading.attached), (0x2e4, 16, None));
         let names = node.subsystems_in_memory().unwrap();
         assert_eq!(names, [("cpuset".to_owned(), 0), ("cpu".to_owned(), 1)]);
+    }
+
+    /// A kernel whose masks are both empty is one thing, a /proc/kcore of zeros another.
+    #[test]
+    fn zeros_instead_of_memory_are_no_masks() {
+        let memory = |m: Memory| with_masks(m, 0, 0, 0).file("/proc/sys/kernel/osrelease", "6.12.0\n");
+        let reading = Node::in_memory(memory(Memory::new())).masks_in_memory(None).result.unwrap();
+        assert_eq!((reading.implicit, reading.inhibited), (0, 0));
+        let zeros = memory(Memory::new()).file(kcore::PATH, kcore::testing::core(BASE, &[0; 256]));
+        let unknown = Node::in_memory(zeros).masks_in_memory(None).result.unwrap_err();
+        assert!(unknown.reason.contains("zeros instead of"), "{}", unknown.reason);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(in crate::facts::cgroup) fn disagreement(
 fn said(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Vec<Says> {
     use MaskSide::{Implicit, Inhibited, Neither};
     let mut says = Vec::new();
-    let on_v2 = side::on_v2(subsystem, row);
+    let on_v2 = side::on_v2(subsystem, row, shown);
     let mut say = |step, possible: &[MaskSide], what, seen| {
         says.push(Says { step, possible: possible.to_vec(), what, seen });
     };

@@ -2,11 +2,11 @@
 
 use super::{Basis, MaskSide, Shown, State, Subsystem, side};
 use crate::facts::{
+    boot_parameters::is_switched_on_again,
     cgroup::{
         files::Row,
         table::{Known, reached},
     },
-    cmdline::Cmdline,
 };
 use semver::Version;
 
@@ -17,18 +17,29 @@ pub(super) fn came_later(known: Option<&Known>, version: Option<&Version>) -> Op
         .then(|| format!("Linux {major}.{minor} brought {}; this kernel is {version}", known.name))
 }
 
-pub(super) fn disabling_word(name: &str, legacy: &str, cmdline: Option<&Cmdline>) -> Option<String> {
-    let cmdline = cmdline?;
+/// The word of the command line that switches a subsystem off, unless the kernel heeds a later `cgroup_enable=`.
+pub(super) fn disabling_word(name: &str, legacy: &str, shown: &Shown<'_>) -> Option<String> {
+    let cmdline = shown.cmdline?;
+    if is_switched_on_again(cmdline.words(), shown.release, name) {
+        return None;
+    }
     [name, legacy].into_iter().find_map(|n| cmdline.word_listing("cgroup_disable", n))
 }
 
-pub(super) fn disabled_note(name: &str, cmdline: Option<&Cmdline>, legacy: &str) -> String {
-    match disabling_word(name, legacy, cmdline) {
+pub(super) fn disabled_note(name: &str, legacy: &str, shown: &Shown<'_>) -> String {
+    match disabling_word(name, legacy, shown) {
         Some(word) => format!("{name} is switched off at boot: `{word}` on the kernel command line"),
         None => {
             format!("{name} is switched off: the kernel says so, and its command line does not show by what")
         }
     }
+}
+
+pub(super) fn not_on_v2_note(name: &str) -> String {
+    format!(
+        "{name} can be on cgroup v2, and its root does not list it: it is attached to a cgroup v1 hierarchy that is not \
+         visible here, or switched off; /proc/cgroups would tell, and could not be read"
+    )
 }
 
 /// That this kernel is not what mainline's version would be, where the masks or files show that.

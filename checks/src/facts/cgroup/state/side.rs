@@ -49,9 +49,21 @@ pub(super) fn mask_evidence(subsystem: &Subsystem, shown: &Shown<'_>) -> Option<
     Some(Evidence::new(&reading.method, observed))
 }
 
-/// Whether the subsystem is on the version 2 hierarchy, as /proc/cgroups or the mounts say.
-pub(super) fn on_v2(subsystem: &Subsystem, row: Option<Row>) -> bool {
-    row.map_or(subsystem.legacy_mount.is_none(), |r| r.hierarchy == 0)
+/// Whether the subsystem is known to be on the version 2 hierarchy. /proc/cgroups tells, and it gives a row to all that
+/// can be on version 1. Where it could not be read, only what shows on version 2 is there: a version 1 hierarchy may
+/// be mounted where nobody here sees it, as that of a host whose cgroup2 a container was given.
+pub(super) fn on_v2(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> bool {
+    match row {
+        Some(row) => row.hierarchy == 0,
+        None if shown.rows.is_some() => subsystem.legacy_mount.is_none(),
+        None => {
+            let name = &subsystem.name;
+            subsystem.is_listed()
+                || shown.stat.as_ref().is_some_and(|s| s.contains(name))
+                || shown.masks.and_then(|m| attached(subsystem, m)) == Some(true)
+                || (name == "perf_event" && shown.perf == Some(true))
+        }
+    }
 }
 
 /// What tells that a subsystem is inhibited, or that it is not, beside the masks.
@@ -64,7 +76,7 @@ struct Hint {
 }
 
 fn hint(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<Hint> {
-    let on_v2 = on_v2(subsystem, row);
+    let on_v2 = on_v2(subsystem, row, shown);
     if on_v2 && let Some(stat) = &shown.stat {
         let inhibited = !stat.contains(&subsystem.name);
         return Some(Hint { inhibited, step: Step::CgroupStat, knows_disabled: inhibited });
@@ -77,7 +89,7 @@ fn hint(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<Hi
 }
 
 fn shown_by_files(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<Side> {
-    let on_v2 = on_v2(subsystem, row);
+    let on_v2 = on_v2(subsystem, row, shown);
     let hint = hint(subsystem, row, shown);
     // What was disabled at boot stands in neither mask: where neither a row nor the command line can tell, only a step
     // that knows of it says something.

@@ -144,3 +144,91 @@ fn what_cannot_be_read_is_unknown() {
     assert_eq!(state("memory", &s).0, State::Unknown);
     assert_eq!(state("pids", &s).0, State::NotCompiled);
 }
+
+/// A container that was given its host's cgroup2, with /proc/cgroups hidden: the host's v1 mounts don't show here.
+#[test]
+fn without_proc_cgroups_a_hierarchy_may_be_out_of_sight() {
+    let v = Version::new(6, 18, 0);
+    let line = Cmdline::default();
+    let mut s = shown(&v, &[], Some(&["cpu"]));
+    s.rows = None;
+    s.cmdline = Some(&line);
+    s.ids = Some(vec![("memory".into(), 4), ("devices".into(), 5), ("perf_event".into(), 8)]);
+    s.stat = Some(vec!["cpu".into(), "perf_event".into()]);
+    // memory is on a v1 hierarchy: it is not inhibited, and nobody failed to delegate it.
+    assert_eq!(state("memory", &s).0, State::Unknown);
+    let note = judge("memory", &s, |_| None).notes.remove(0);
+    assert!(note.contains("cgroup v1 hierarchy that is not visible here"), "{note}");
+    // What cgroup.stat does count is on v2; what it does not count is only expected to be inhibited.
+    assert_eq!(state("perf_event", &s), (State::Implicit, Basis::Inferred));
+    assert_eq!(state("devices", &s), (State::Inhibited, Basis::Expected));
+    // The masks say that it stands in neither, and that is no contradiction.
+    let reading = Reading {
+        step: Step::Kcore,
+        method: "kallsyms and kcore".into(),
+        implicit: 0x100,
+        inhibited: 0x2e4,
+        control: None,
+        attached: None,
+        width_bits: 16,
+        evidence: Vec::new(),
+    };
+    s.masks = Some(&reading);
+    for name in ["memory", "devices", "perf_event"] {
+        let subsystem = judge(name, &s, |_| None);
+        assert_eq!(agree::disagreement(&subsystem, None, &s), None, "{name}");
+    }
+    assert_eq!(state("devices", &s), (State::Inhibited, Basis::Measured));
+}
+
+/// raspberrypi/linux#6980: 6.12.57-v8+ has no row for memory, and its firmware writes the first of these words. In a
+/// container without memory that is delegation.
+#[test]
+fn what_is_switched_on_again_is_not_disabled() {
+    let v = Version::new(6, 12, 57);
+    let line = Cmdline::parse("cgroup_disable=memory root=/dev/mmcblk0p2 cgroup_enable=memory");
+    let mut s = shown(&v, &[("pids", row(0, true))], Some(&["pids"]));
+    s.cmdline = Some(&line);
+    s.is_root = Some(false);
+    s.ids = Some(vec![("memory".into(), 4), ("pids".into(), 11)]);
+    s.release = "6.12.57-v8+";
+    assert_eq!(state("memory", &s).0, State::NotDelegated);
+    // No other kernel knows the second word.
+    s.release = "6.12.57+deb13-arm64";
+    assert_eq!(state("memory", &s).0, State::Disabled);
+    // The last word counts.
+    let line = Cmdline::parse("cgroup_enable=memory cgroup_disable=memory");
+    s.cmdline = Some(&line);
+    s.release = "6.12.57-v8+";
+    assert_eq!(state("memory", &s).0, State::Disabled);
+}
+
+/// `cgroup_debug` on a kernel with CONFIG_CGROUP_DEBUG (debug.c:362-376): a bit in the implicit mask, counted by
+/// cgroup.stat, never listed. A vendor's subsystem without v2 files (Android's schedtune) is inhibited.
+#[test]
+fn the_debug_subsystem_and_that_of_a_vendor_agree_with_the_masks() {
+    let v = Version::new(6, 18, 0);
+    let line = Cmdline::parse("cgroup_debug");
+    let rows = [("debug", row(0, true)), ("schedtune", row(0, true)), ("cpu", row(0, true))];
+    let mut s = shown(&v, &rows, Some(&["cpu"]));
+    s.cmdline = Some(&line);
+    s.ids = Some(vec![("cpu".into(), 0), ("schedtune".into(), 1), ("debug".into(), 2)]);
+    s.stat = Some(vec!["cpu".into(), "debug".into()]);
+    assert_eq!(state("debug", &s), (State::Implicit, Basis::Inferred));
+    assert_eq!(state("schedtune", &s), (State::Inhibited, Basis::Inferred));
+    let reading = Reading {
+        step: Step::Kprobe,
+        method: "kprobe".into(),
+        implicit: 0b100,
+        inhibited: 0b10,
+        control: None,
+        attached: Some(0b111),
+        width_bits: 16,
+        evidence: Vec::new(),
+    };
+    s.masks = Some(&reading);
+    for (name, _) in rows {
+        let subsystem = judge(name, &s, |_| None);
+        assert_eq!(agree::disagreement(&subsystem, Some(row(0, true)), &s), None, "{name}");
+    }
+}

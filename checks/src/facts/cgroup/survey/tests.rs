@@ -257,3 +257,19 @@ mod ladder {
         assert!(survey.disagreements.iter().any(|d| d.subject == "nvm"), "{:?}", survey.disagreements);
     }
 }
+
+#[test]
+fn a_mount_in_between_is_no_contradiction() {
+    let row = |hierarchy| Row { hierarchy, cgroups: 1, enabled: true };
+    let rows = |blkio, pids| {
+        [("blkio".to_owned(), row(blkio)), ("pids".to_owned(), row(pids))]
+            .into_iter()
+            .collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(moved(&rows(0, 0), &rows(0, 0)), []);
+    let seen = moved(&rows(0, 2), &rows(5, 2));
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].0, "io");
+    assert!(seen[0].1.starts_with("blkio went from hierarchy 0 to 5"), "{seen:?}");
+    assert_eq!(moved(&rows(0, 0), &BTreeMap::new()), []);
+}
