@@ -51,6 +51,7 @@ pub(super) fn answer(args: &CgroupsArgs, global: &Global) -> Result<(String, u8)
         width: output::table_width(),
         color: output::color(global.color, true),
         verbose: global.verbose > 0,
+        quiet: global.quiet,
     };
     let text = match (&args.explain, args.output) {
         (Some(name), _) => {
