@@ -405,6 +405,10 @@ fn a_certain_failure_is_not_covered_by_what_is_unknown() {
     let finding = ask("/a", node);
     assert_eq!(short(&finding), ("fail", "not-delegated"));
     assert!(notes(&finding).contains("not determined: "));
+    // One file leaves two questions open, whether it could be enabled and by whom, and is named once.
+    let node = container(cgroup("/", WITHOUT_CPUSET, "")).without("/sys/fs/cgroup/cgroup.procs");
+    let said = notes(&ask("pods", node));
+    assert_eq!(said.matches("not determined: /sys/fs/cgroup/cgroup.procs").count(), 1, "{said}");
 }
 
 #[test]
