@@ -17,7 +17,7 @@ use preflight_checks::{
 };
 use std::{env, fs, path::Path, sync::Arc};
 
-const STYLE: Style = Style { width: 80, color: false, verbose: false };
+const STYLE: Style = Style { width: 80, color: false, verbose: false, quiet: false };
 
 fn report(node: &str) -> CgroupReport {
     let door = Filesystem::under(&nodes::named(node).root).expect("the root of a captured node");
@@ -102,6 +102,16 @@ fn readings_and_a_disagreement() {
     assert!(text.starts_with("DISAGREEMENT about hugetlb"), "{text}");
     compare("disagreement-verbose.txt", &cgroups::table(&report, Style { verbose: true, ..STYLE }));
     compare("explain.txt", &cgroups::explain(&report, "hugetlb", STYLE).unwrap());
+}
+
+#[test]
+fn who_wants_the_table_alone_gets_it_and_every_alarm() {
+    let quiet = Style { quiet: true, ..STYLE };
+    let whole = cgroups::table(&report("debian-6.12.107+deb13-amd64/v2"), STYLE);
+    let text = cgroups::table(&report("debian-6.12.107+deb13-amd64/v2"), quiet);
+    assert!(whole.starts_with(&text) && whole[text.len()..].starts_with("\nMasks ("), "{text}");
+    let text = cgroups::table(&contradictory(), quiet);
+    assert!(text.starts_with("DISAGREEMENT about hugetlb"), "{text}");
 }
 
 #[test]

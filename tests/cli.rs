@@ -147,6 +147,16 @@ fn wrong_usage_is_2_and_says_what_would_be_right() {
 }
 
 #[test]
+fn a_root_that_is_no_node_is_said_to_be_none() {
+    let run = preflight(&["cgroups", "--root", "src"]);
+    assert_eq!((code(&run), out(&run)), (4, String::new()));
+    assert!(
+        err(&run).contains("/proc/self/mountinfo: does not exist; --root takes the root directory of a node")
+    );
+    assert_eq!(err(&run).lines().count(), 1);
+}
+
+#[test]
 fn the_table_of_cgroups_is_80_columns_wide() {
     let run = preflight(&["cgroups"]);
     assert_eq!(code(&run), 0, "{}", err(&run));

@@ -23,6 +23,8 @@ pub struct Style {
     pub color: bool,
     /// Every step of the ladder, and what every feature means.
     pub verbose: bool,
+    /// The table alone, and what contradicts itself.
+    pub quiet: bool,
 }
 
 /// What a piece of text is, for its colour.
@@ -74,15 +76,16 @@ pub fn table(report: &CgroupReport, style: Style) -> String {
         // colored looks at standard output by itself; whether to colour was decided for this text.
         colored::control::set_override(true);
     }
-    let parts = [
-        disagreements(report, style),
-        head(report, style) + &table::text(report, style),
-        masks::text(report, style),
-        known::text(report, style),
-        around::text(report, style),
-        gaps(report, style),
-    ];
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let mut parts = vec![disagreements(report, style), head(report, style) + &table::text(report, style)];
+    if !style.quiet {
+        parts.extend([
+            masks::text(report, style),
+            known::text(report, style),
+            around::text(report, style),
+            gaps(report, style),
+        ]);
+    }
+    parts.retain(|part| !part.is_empty());
     parts.join("\n")
 }
 

@@ -54,7 +54,7 @@ pub(super) struct Global {
     /// Colour in the report; auto: on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
     pub(super) color: Color,
-    /// Say less: only failures and the summary; log only errors
+    /// Say less: only failures and the summary, of `cgroups` only the table; log only errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
     /// Say more: the evidence of everything; -vv also logs every file that is read

@@ -20,7 +20,7 @@ use preflight_checks::{
     evidence::Unknown,
     facts::Known,
     names::nearest,
-    node::{Door, Watch},
+    node::{Door, Origin, Watch},
     touch::{Allowance, Interrupt},
 };
 use std::{
@@ -51,6 +51,7 @@ pub(super) fn answer(args: &CgroupsArgs, global: &Global) -> Result<(String, u8)
         width: output::table_width(),
         color: output::color(global.color, true),
         verbose: global.verbose > 0,
+        quiet: global.quiet,
     };
     let text = match (&args.explain, args.output) {
         (Some(name), _) => {
@@ -132,6 +133,7 @@ fn on_a_thread<T: Send + 'static>(
     survey: impl FnOnce(&Node) -> Known<T> + Send + 'static,
 ) -> Result<T, Stop> {
     let watch = Arc::new(Watch::default());
+    let origin = door.origin();
     let (sender, receiver) = channel();
     let its_watch = Arc::clone(&watch);
     thread::Builder::new()
@@ -140,7 +142,7 @@ fn on_a_thread<T: Send + 'static>(
         .spawn(move || drop(sender.send(survey(&Node::new(door, its_watch)))))
         .map_err(|e| Stop::new(exit::INTERNAL, format!("no thread could be started: {e}")))?;
     match wait(&receiver, stop) {
-        Ok(answer) => answer.map_err(undetermined),
+        Ok(answer) => answer.map_err(|unknown| undetermined(unknown, origin)),
         Err(RecvTimeoutError::Disconnected) => Err(Stop::new(
             exit::INTERNAL,
             "the survey ended without an answer, which is a fault of preflight",
@@ -169,8 +171,16 @@ fn wait<T>(receiver: &Receiver<T>, stop: Option<(&Signals, &Interrupt)>) -> Resu
     Err(RecvTimeoutError::Timeout)
 }
 
-fn undetermined(unknown: Unknown) -> Stop {
-    let needs = unknown.needs.map_or_else(String::new, |needs| format!("; {needs}"));
+fn undetermined(unknown: Unknown, origin: Origin) -> Stop {
+    let needs = match (unknown.needs, origin) {
+        (Some(needs), _) => format!("; {needs}"),
+        (None, Origin::Root) => {
+            "; --root takes the root directory of a node that runs or of a capture, with its \
+                                 /proc: an image has no cgroups"
+                .to_owned()
+        }
+        (None, Origin::Live) => String::new(),
+    };
     let why = unknown.reason;
     Stop::new(exit::INTERNAL, format!("the cgroup layout could not be determined: {why}{needs}"))
 }

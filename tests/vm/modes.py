@@ -4,6 +4,8 @@ import collections
 
 # 6.18 is a kernel of trixie-backports, which may drop it: then the nearest that is to be had stands in.
 SERIES = ["5.10", "6.1", "6.12", "6.18,6.17,6.19,6.16", "7"]
+# The kernel that only the peers' table asks for: it is booted in the modes of that table.
+PEERS_SERIES = "6.18,6.17,6.19,6.16"
 
 # Words for the kernel's command line, and the layout that it gives.
 Mode = collections.namedtuple("Mode", "parameters layout", defaults=("", "v2"))

@@ -23,7 +23,7 @@ import delegation
 import peers
 from compare import Comparison
 from kills import Kills
-from modes import ALL, BORROWED, DELEGATION, KILL_SERIES, KILLS, SERIES
+from modes import ALL, BORROWED, DELEGATION, KILL_SERIES, KILLS, PEERS_SERIES, SERIES
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -126,10 +126,12 @@ def scenes(arguments, work):
         if mode in BORROWED and BORROWED[mode] not in modes:
             modes.insert(0, BORROWED[mode])
     found = kernels(arguments.kernel or SERIES)
+    table = {mode for mode, _ in peers.CELLS}
     # What takes longest begins first.
     for mode in sorted(modes, key=lambda mode: mode not in KILLS):
         for series, kernel in found.items():
-            if mode not in KILLS or arguments.kernel or series in KILL_SERIES:
+            played = series in KILL_SERIES if mode in KILLS else mode in table or series != PEERS_SERIES
+            if played or arguments.kernel:
                 yield Scene(kernel, mode, work)
 
 

@@ -72,7 +72,7 @@ use serde::Deserialize;
 pub struct CgroupDelegationParams {
     /// Controllers that have to arrive at every place, by their names on cgroup v2.
     pub required: Vec<String>,
-    /// Controllers whose absence is worth a warning. Where the real root has one not, that is not counted.
+    /// Controllers whose absence is worth a warning. One that not even the real root has is not counted.
     pub optional: Vec<String>,
     /// What is judged: `pods`, `system`, `user`, `own`, or a path below the root of the hierarchy (`/kubelet.slice`).
     pub places: Vec<String>,

@@ -114,7 +114,7 @@ impl CgroupSymbols {
                 "{PATH} lacks cgrp_dfl_implicit_ss_mask: this kernel has no table of its variables"
             ))
             .tried([Evidence::new(PATH, "no cgrp_dfl_implicit_ss_mask")])
-            .needs("a kernel with CONFIG_KALLSYMS_ALL")),
+            .needs("it takes a kernel with CONFIG_KALLSYMS_ALL")),
         }
     }
 }

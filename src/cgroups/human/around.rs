@@ -32,7 +32,10 @@ pub(super) fn text(report: &CgroupReport, style: Style) -> String {
     let seen = headroom.cgroup.is_some();
     if report.unified_mount.is_some() {
         let dying = headroom.levels.first().and_then(|l| l.dying_descendants).filter(|n| *n > 0);
-        let dying = dying.map_or_else(String::new, |n| format!("; {n} removed ones still hold memory"));
+        let dying = dying.map_or_else(String::new, |n| match n {
+            1 => "; 1 removed one is still held in memory".to_owned(),
+            n => format!("; {n} removed ones are still held in memory"),
+        });
         let line = format!("{}{dying}", first(&headroom.cgroups, seen));
         out.push_str(&style.beside("cgroups", LABEL, &line));
         out.push_str(&style.beside("depth", LABEL, &first(&headroom.depth, seen)));

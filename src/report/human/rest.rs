@@ -42,6 +42,10 @@ pub(super) fn skipped(report: &Report, style: Style) -> String {
     let lines = others.into_iter().map(|(rule, why, group)| {
         let text = match group.as_slice() {
             [only] if only.subject.is_none() => format!("{why}: {}", only.message),
+            // Nothing else in the report says why, and there is room for it.
+            [only] if only.blocked_by.is_none() => {
+                format!("1 {why}: {} ({})", subjects(&group), only.message)
+            }
             _ => format!("{} {why}: {}", group.len(), subjects(&group)),
         };
         (rule, text)

@@ -147,7 +147,12 @@ impl Place {
 
     fn missing(&self, mount: &Mount, path: &str) -> Box<Finding> {
         let directory = format!("{}{path}", mount.point);
-        let remedy = match path.strip_prefix('/').filter(|n| kind(n) == Some("slice") && !n.contains('/')) {
+        let remedy = match path.rsplit('/').next().filter(|n| matches!(kind(n), Some("slice" | "service"))) {
+            Some(service) if kind(service) == Some("service") => Remedy::new(format!(
+                "Start {service}; if it is not there, name another cgroup: systemd makes those of its units."
+            ))
+            .command(format!("systemctl start {service}"))
+            .persistent(format!("systemctl enable {service}")),
             Some(slice) => Remedy::new(format!("Let systemd start {slice}."))
                 .command(format!("systemctl start {slice}"))
                 .persistent(format!("a unit with `Slice={slice}`, or `systemctl enable` of a {slice} that is wanted by slices.target")),

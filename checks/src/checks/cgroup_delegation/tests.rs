@@ -336,6 +336,11 @@ fn a_path_that_does_not_exist() {
     let finding = ask("/kubelet.slice", v2(ALL));
     assert_eq!((short(&finding), finding.subject()), (("fail", "missing"), "/kubelet.slice"));
     assert_eq!(finding.mend().unwrap().commands, ["systemctl start kubelet.slice"]);
+    // Below system.slice systemd makes the cgroups: one made by hand would be in its way.
+    let service = ask("/system.slice/ssh.service", v2(ALL));
+    assert_eq!(service.mend().unwrap().commands, ["systemctl start ssh.service"]);
+    let nested = ask("/a.slice/a-b.slice", v2(ALL));
+    assert_eq!(nested.mend().unwrap().commands, ["systemctl start a-b.slice"]);
     assert_eq!(ask("/a/b", v2(ALL)).mend().unwrap().commands, ["mkdir -p /sys/fs/cgroup/a/b"]);
     assert_eq!(short(&ask("/", v2(ALL))), ("pass", "delegated"));
 }
@@ -400,6 +405,10 @@ fn a_certain_failure_is_not_covered_by_what_is_unknown() {
     let finding = ask("/a", node);
     assert_eq!(short(&finding), ("fail", "not-delegated"));
     assert!(notes(&finding).contains("not determined: "));
+    // One file leaves two questions open, whether it could be enabled and by whom, and is named once.
+    let node = container(cgroup("/", WITHOUT_CPUSET, "")).without("/sys/fs/cgroup/cgroup.procs");
+    let said = notes(&ask("pods", node));
+    assert_eq!(said.matches("not determined: /sys/fs/cgroup/cgroup.procs").count(), 1, "{said}");
 }
 
 #[test]

@@ -128,10 +128,15 @@ impl Found {
             finding = finding.note(format!("also: {}{mend}", other.message)).notes(other.notes);
             evidence.extend(other.evidence);
         }
+        let mut reasons: Vec<String> = Vec::new();
         for (_, unknown) in self.unknowns {
-            finding = finding.note(format!("not determined: {}", unknown.reason));
             evidence.extend(unknown.evidence);
+            // One file that can't be read may leave several questions open.
+            if !reasons.contains(&unknown.reason) {
+                reasons.push(unknown.reason);
+            }
         }
+        finding = finding.notes(reasons.into_iter().map(|reason| format!("not determined: {reason}")));
         evidence.extend(self.evidence);
         let mut unique: Vec<Evidence> = Vec::new();
         for one in evidence {

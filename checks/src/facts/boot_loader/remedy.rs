@@ -283,6 +283,9 @@ impl Candidate {
         let own = self.places.iter().filter(|p| p.key.starts_with("GRUB_")).cloned().collect();
         let of_defaults = Self { places: own, ..self.clone() };
         let told = edit.remove.iter().all(|w| of_defaults.holding(w).next().is_some());
+        if !told && edit.remove.iter().all(|w| self.holding(w).any(|p| p.key == "kernelopts")) {
+            return environment_block(remedy, edit);
+        }
         let remedy = if told { &of_defaults } else { self }.edits(remedy, edit, key);
         let remedy = remedy.persistent(self.update_command());
         if self.update_command() != WITH_ENTRIES {
@@ -342,6 +345,14 @@ fn ostree(mut remedy: Remedy, edit: &Edit) -> Remedy {
         remedy = remedy.persistent(format!("/boot/loader/entries/ostree-*.conf, options: take out `{word}`"));
     }
     remedy
+}
+
+/// RHEL 8 keeps the words in a block of 1024 bytes, which an editor would break (GNU GRUB manual, "The GRUB environment
+/// block").
+fn environment_block(remedy: Remedy, edit: &Edit) -> Remedy {
+    remedy.persistent("grub2-editenv - list   # shows kernelopts=…; the file is no text to edit").persistent(
+        format!("grub2-editenv - set \"kernelopts=…\"   # the same words, but {}", edit.in_words()),
+    )
 }
 
 /// WSL has no boot loader: its service on Windows starts the kernel (learn.microsoft.com, "Advanced settings

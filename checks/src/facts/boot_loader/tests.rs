@@ -118,6 +118,13 @@ fn the_kernelopts_of_rhel_8() {
     let memory = node("BOOT_IMAGE=(hd0,msdos1)/vmlinuz-4.18.0 ro cgroup_disable=memory")
         .file("/boot/loader/entries/a.conf", "options $kernelopts $tuned_params\n")
         .file("/boot/grub2/grubenv", "# GRUB Environment Block\nsaved_entry=a\nkernelopts=root=/dev/sda2 ro cgroup_disable=memory \n##\n");
+    assert_eq!(
+        lines(&take_out(memory.clone())),
+        [
+            "grub2-editenv - list   # shows kernelopts=…; the file is no text to edit",
+            "grub2-editenv - set \"kernelopts=…\"   # the same words, but take out `cgroup_disable=memory`",
+        ]
+    );
     let at = Node::in_memory(memory).boot_loader().evidence_of(WORD).unwrap();
     assert_eq!(
         (at.source.as_str(), at.observed.as_str()),

@@ -252,6 +252,16 @@ pub(super) fn judge(
     subsystem
 }
 
+/// What a kernel needs to have the subsystem: its option, and where this one is older, the version that brought it.
+fn takes(known: &Known, shown: &Shown<'_>) -> String {
+    match shown.version {
+        Some(version) if !table::reached(version, known.added) => {
+            format!(" (it takes Linux {}.{} and {})", known.added.0, known.added.1, known.config)
+        }
+        _ => format!(" (it takes {})", known.config),
+    }
+}
+
 fn compiled(
     subsystem: &Subsystem,
     row: Option<Row>,
@@ -262,10 +272,12 @@ fn compiled(
     if subsystem.is_listed() || row.is_some() || subsystem.id.is_some() || subsystem.legacy_mount.is_some() {
         return Compiled::Yes;
     }
-    let takes = || subsystem.known.map_or(String::new(), |k| format!(" (it takes {})", k.config));
+    let takes = || subsystem.known.map_or(String::new(), |k| takes(k, shown));
     if shown.ids.is_some() {
-        let note =
-            format!("{name} is not compiled into this kernel: its enum of subsystems lacks it{}", takes());
+        let note = format!(
+            "{name} is not compiled into this kernel: its type information does not name it{}",
+            takes()
+        );
         return Compiled::No(note, shown.sources.ids.iter().cloned().collect());
     }
     if let Some(symbols) = &shown.symbols {

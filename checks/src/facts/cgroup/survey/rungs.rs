@@ -45,20 +45,37 @@ fn masks(step: Step, attempts: &[Attempt], not_asked: &str) -> Rung {
     if tried.is_empty() {
         return Rung::not_asked(step, not_asked);
     }
-    let told = |a: &&Attempt| match &a.result {
+    let told = |a: &Attempt| match &a.result {
         Ok(r) => {
-            format!(
-                "{}: implicit {}, inhibited {}, {} bits wide",
-                a.method, r.implicit, r.inhibited, r.width_bits
-            )
+            format!("implicit {}, inhibited {}, {} bits wide", r.implicit, r.inhibited, r.width_bits)
         }
-        Err(unknown) => format!("{}: {}", a.method, why(unknown)),
+        Err(unknown) => why(unknown),
     };
-    let detail = tried.iter().map(told).collect::<Vec<_>>().join(" | ");
+    let detail = by_outcome(tried.iter().map(|a| (a.method.as_str(), told(a))));
     if tried.iter().any(|a| a.result.is_ok()) {
         Rung::answered(step, detail)
     } else {
         Rung::unavailable(step, detail)
+    }
+}
+
+/// What came of each method. Methods of which the same came are named together; where it is the same for all, that alone
+/// is said.
+fn by_outcome<'a>(tried: impl Iterator<Item = (&'a str, String)>) -> String {
+    let mut outcomes: Vec<(Vec<&str>, String)> = Vec::new();
+    for (method, told) in tried {
+        match outcomes.iter_mut().find(|(_, seen)| *seen == told) {
+            Some((methods, _)) => methods.push(method),
+            None => outcomes.push((vec![method], told)),
+        }
+    }
+    match outcomes.as_slice() {
+        [(_, told)] => told.clone(),
+        _ => outcomes
+            .iter()
+            .map(|(methods, told)| format!("{}: {told}", methods.join(" and ")))
+            .collect::<Vec<_>>()
+            .join(" | "),
     }
 }
 

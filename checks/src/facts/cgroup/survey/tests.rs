@@ -29,7 +29,11 @@ fn btf_tells_ids_and_width() {
     let survey = node.cgroup_survey(&Ask::types()).unwrap();
     assert_eq!(survey.mask_bits, Some(16));
     assert_eq!(survey.find("memory").unwrap().id, Some(4));
-    assert_eq!(survey.find("dmem").unwrap().state, State::NotCompiled);
+    let dmem = survey.find("dmem").unwrap();
+    assert_eq!(dmem.state, State::NotCompiled);
+    // An option alone would not help on a kernel that is older than the subsystem.
+    assert!(dmem.notes[0].ends_with("(it takes Linux 6.14 and CONFIG_CGROUP_DMEM)"), "{:?}", dmem.notes);
+    assert!(survey.find("debug").unwrap().notes[0].ends_with("(it takes CONFIG_CGROUP_DEBUG)"));
 }
 
 #[test]
@@ -86,7 +90,7 @@ mod ladder {
         facts::cgroup::{
             Basis, MaskSide, Step,
             ladder::Status,
-            masks::{ScratchAnswers, with_masks},
+            masks::{Attempt, ScratchAnswers, with_masks},
         },
         node::Probe,
     };
@@ -121,6 +125,22 @@ mod ladder {
     fn known_by(survey: &Survey, name: &str) -> (State, Basis, Option<Step>) {
         let s = survey.find(name).unwrap();
         (s.state, s.basis, s.step)
+    }
+
+    #[test]
+    fn what_stops_every_method_is_said_once() {
+        let attempt = |method: &str, why: &str| Attempt {
+            step: Step::Kprobe,
+            method: method.to_owned(),
+            result: Err(Unknown::new(why)),
+        };
+        let detail = |traced: Vec<Attempt>| {
+            let survey = prove_with(node(), Ask { traced, ..Ask::default() });
+            rung(&survey, Step::Kprobe).1.to_owned()
+        };
+        assert_eq!(detail(vec![attempt("a", "no tracefs"), attempt("b", "no tracefs")]), "no tracefs");
+        let two = vec![attempt("a", "EINVAL"), attempt("b", "no address"), attempt("c", "EINVAL")];
+        assert_eq!(detail(two), "a and c: EINVAL | b: no address");
     }
 
     #[test]
@@ -190,7 +210,11 @@ mod ladder {
         assert_eq!(survey.universe.source, UniverseSource::Kallsyms);
         assert!(survey.universe.instead_of[0].starts_with("btf: "));
         assert_eq!(survey.find("cpuset").unwrap().state, State::Listed);
-        assert_eq!(survey.find("dmem").unwrap().state, State::NotCompiled);
+        let dmem = survey.find("dmem").unwrap();
+        assert_eq!(dmem.state, State::NotCompiled);
+        // An option alone would not help on a kernel that is older than the subsystem.
+        assert!(dmem.notes[0].ends_with("(it takes Linux 6.14 and CONFIG_CGROUP_DMEM)"), "{:?}", dmem.notes);
+        assert!(survey.find("debug").unwrap().notes[0].ends_with("(it takes CONFIG_CGROUP_DEBUG)"));
         // With the kernel's memory there are ids as well.
         assert_eq!(prove(memory.clone()).find("cpu").unwrap().id, Some(1));
         let files = memory.without(kallsyms::PATH);
