@@ -333,8 +333,8 @@ impl Candidate {
     }
 }
 
-/// `edit-in-place` only adds (its one option; ostree, src/ostree/ot-admin-kargs-builtin-edit-in-place.c). A new
-/// deployment takes the words over from the entry of the booted one.
+/// `edit-in-place` only adds (its one option; ostree, src/ostree/ot-admin-kargs-builtin-edit-in-place.c). So
+/// what shall go is taken out of the entry itself; that a later deployment takes its words from there was not measured.
 fn ostree(mut remedy: Remedy, edit: &Edit) -> Remedy {
     if !edit.add.is_empty() {
         let add = Edit { remove: Vec::new(), ..edit.clone() };

@@ -55,7 +55,7 @@ const MEANINGS: [Meaning; 6] = [
         on: "huge pages count as memory of their pod",
         off: "huge pages count in the hugetlb controller alone",
     },
-    // Linux 6.11, 3f26a885b6c2 and 385a635cacfe (pids_event(), kernel/cgroup/pids.c); seen in 6.12, not in 6.1.
+    // 385a635cacfe (pids_event(), kernel/cgroup/pids.c); seen in 6.12, not in 6.1.
     Meaning {
         name: "pids_localevents",
         on: "pids.events of a pod counts the forks that failed in its own cgroup, whosever limit they met, as cgroup v1 did",
