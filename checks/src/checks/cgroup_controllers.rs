@@ -211,6 +211,15 @@ impl Question<'_> {
             State::Listed => {
                 self.usable(s, "listed", format!("{} is listed in cgroup.controllers", self.name))
             }
+            // Mainline has none that is implicit and has files at once; those files are what pods are limited by.
+            State::Implicit if s.known.is_some_and(|k| k.listed_since.is_some()) => {
+                let unknown = Unknown::new(
+                    "the kernel has it on cgroup v2 and does not list it, as it does with none that has files",
+                )
+                .tried(s.evidence.iter().cloned())
+                .needs("`preflight cgroups --prove` as root reads the kernel's own masks");
+                Finding::undetermined(self.severity, self.name, "disagreement", &s.name, &unknown)
+            }
             State::Implicit if s.basis > Basis::Expected || is_built_in(s) => {
                 self.usable(s, "implicit", format!("{} is always on", self.name))
             }

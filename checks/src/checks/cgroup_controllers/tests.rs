@@ -69,6 +69,18 @@ fn what_contradicts_itself_is_not_believed() {
 }
 
 #[test]
+fn what_has_files_is_never_implicit() {
+    // Counted by cgroup.stat and enabled, yet not listed at the real root: no kernel that is known does that.
+    let stat = "nr_subsys_cpuset 1\nnr_subsys_memory 1\nnr_subsys_perf_event 1\n";
+    let node = v2("6.12.0", "cpuset:0:1:1 memory:0:1:1 perf_event:0:1:1", "memory")
+        .file("/proc/cmdline", "ro\n")
+        .file("/sys/fs/cgroup/cgroup.stat", stat);
+    assert_eq!(short(&ask("cpuset", node.clone())), ("undetermined", "disagreement"));
+    assert_eq!(short(&ask("memory", node.clone())), ("pass", "listed"));
+    assert_eq!(short(&ask("perf_event", node)), ("pass", "implicit"));
+}
+
+#[test]
 fn on_a_cgroup2_where_nobody_looks_nothing_can_be_used() {
     let node = Memory::new()
         .file("/proc/sys/kernel/osrelease", "6.12.0")

@@ -87,7 +87,7 @@ fn said(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Vec<Says>
             (false, None) => {}
         }
     }
-    if on_v2 && subsystem.name == "perf_event" {
+    if on_v2 && side::tells_side(subsystem, shown) {
         let seen = shown.sources.perf.clone();
         match shown.perf {
             Some(true) => {

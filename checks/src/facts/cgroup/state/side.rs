@@ -75,6 +75,13 @@ struct Hint {
     knows_disabled: bool,
 }
 
+/// Whether a perf_event that works on version 2 is thereby not inhibited. Before Linux 4.11 it was inhibited, and by the
+/// source its events would work for the root all the same: `perf_cgroup_connect()` only asks for its state in that
+/// cgroup, which the root of the hierarchy has of every subsystem. Not measured.
+pub(super) fn tells_side(subsystem: &Subsystem, shown: &Shown<'_>) -> bool {
+    subsystem.name == "perf_event" && expected(subsystem.known, shown) == Some(MaskSide::Implicit)
+}
+
 fn hint(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<Hint> {
     let on_v2 = on_v2(subsystem, row, shown);
     if on_v2 && let Some(stat) = &shown.stat {
@@ -84,7 +91,7 @@ fn hint(subsystem: &Subsystem, row: Option<Row>, shown: &Shown<'_>) -> Option<Hi
     if let Some(taken) = shown.taken.as_ref().and_then(|t| t.get(&subsystem.name)) {
         return Some(Hint { inhibited: !taken, step: Step::SubtreeControl, knows_disabled: *taken });
     }
-    let counts = on_v2 && subsystem.name == "perf_event" && shown.perf == Some(true);
+    let counts = on_v2 && shown.perf == Some(true) && tells_side(subsystem, shown);
     counts.then_some(Hint { inhibited: false, step: Step::PerfEvent, knows_disabled: true })
 }
 

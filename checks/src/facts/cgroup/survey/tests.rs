@@ -276,6 +276,15 @@ mod ladder {
     }
 
     #[test]
+    fn before_it_was_implicit_perf_event_worked_and_was_inhibited() {
+        let probe = Probe::PerfCgroup { directory: "/sys/fs/cgroup".into() };
+        let old = node().file("/proc/sys/kernel/osrelease", "4.9.337\n").probe(probe, "ok");
+        let survey = Node::in_memory(old).cgroup_survey(&Ask::types()).unwrap();
+        assert_eq!(survey.find("perf_event").unwrap().state, State::Inhibited);
+        assert!(survey.disagreements.is_empty(), "{:?}", survey.disagreements);
+    }
+
+    #[test]
     fn a_name_that_the_enum_lacks_is_a_disagreement() {
         let survey = prove(node().file("/proc/cgroups", "nvm\t0\t1\t1\n"));
         assert!(survey.disagreements.iter().any(|d| d.subject == "nvm"), "{:?}", survey.disagreements);
