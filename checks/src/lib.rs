@@ -8,6 +8,7 @@
 mod blame;
 pub mod check;
 pub mod checks;
+mod errno;
 pub mod evidence;
 pub mod facts;
 pub mod finding;

@@ -10,7 +10,10 @@ pub mod scratch;
 pub mod trace;
 mod tree;
 
-use crate::evidence::{Evidence, Unknown};
+use crate::{
+    errno::name as errno_name,
+    evidence::{Evidence, Unknown},
+};
 use rustix::io::Errno;
 use std::{
     sync::{
@@ -126,6 +129,29 @@ impl Swept {
     }
 }
 
+/// What came of touching something, and of what lay there before and after.
+#[derive(Clone, Debug)]
+pub struct Touched<T> {
+    /// What was asked for.
+    pub result: T,
+    /// What a killed run had left behind and was removed before.
+    pub removed: Vec<String>,
+    /// What is left behind now, with the error that removing it gave.
+    pub left: Vec<Evidence>,
+}
+
+impl<T> Touched<T> {
+    /// Where nothing could be touched.
+    fn nothing(result: T) -> Self {
+        Self { result, removed: Vec::new(), left: Vec::new() }
+    }
+
+    /// Between two sweeps.
+    fn between(before: Swept, result: T, after: Swept) -> Self {
+        Self { result, left: after.left_since(&before), removed: before.removed }
+    }
+}
+
 /// Whether `name` is one that this program gives to what it makes: `prefix` and a process id, nothing else. What an
 /// administrator called `preflight-test` is not ours.
 fn is_ours(name: &str, prefix: &str) -> bool {
@@ -151,37 +177,6 @@ fn patiently<T>(
             result => return result,
         }
     }
-}
-
-/// The name of an error, as errno(3) has it.
-fn errno_name(errno: Errno) -> String {
-    let name = match errno {
-        Errno::PERM => "EPERM",
-        Errno::NOENT => "ENOENT",
-        Errno::IO => "EIO",
-        Errno::NXIO => "ENXIO",
-        Errno::AGAIN => "EAGAIN",
-        Errno::NOMEM => "ENOMEM",
-        Errno::ACCESS => "EACCES",
-        Errno::BUSY => "EBUSY",
-        Errno::EXIST => "EEXIST",
-        Errno::NODEV => "ENODEV",
-        Errno::NOTDIR => "ENOTDIR",
-        Errno::ISDIR => "EISDIR",
-        Errno::INVAL => "EINVAL",
-        Errno::NFILE => "ENFILE",
-        Errno::MFILE => "EMFILE",
-        Errno::FBIG => "EFBIG",
-        Errno::NOSPC => "ENOSPC",
-        Errno::ROFS => "EROFS",
-        Errno::NOSYS => "ENOSYS",
-        Errno::NOTEMPTY => "ENOTEMPTY",
-        Errno::ILSEQ => "EILSEQ",
-        Errno::OPNOTSUPP => "EOPNOTSUPP",
-        Errno::ADDRNOTAVAIL => "EADDRNOTAVAIL",
-        other => return format!("errno {}", other.raw_os_error()),
-    };
-    name.to_owned()
 }
 
 /// Looking at or changing `path` failed.
@@ -237,9 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_have_names_and_say_what_helps() {
-        assert_eq!(errno_name(Errno::ROFS), "EROFS");
-        assert_eq!(errno_name(Errno::XDEV), "errno 18");
+    fn errors_say_what_helps() {
         let unknown = refused("/x", Errno::ACCESS);
         assert_eq!((unknown.reason.as_str(), unknown.needs.as_deref()), ("/x: EACCES", Some("run as root")));
         assert_eq!(refused("/x", Errno::BUSY).needs, None);

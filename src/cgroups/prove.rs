@@ -5,11 +5,7 @@ use super::CgroupReport;
 use preflight_checks::{
     Node,
     evidence::Evidence,
-    facts::{
-        Known,
-        btf::CgroupTypes,
-        cgroup::{Ask, files, table},
-    },
+    facts::{Known, cgroup::Ask},
     touch::{Allowance, Interrupt, scratch, trace},
 };
 use std::borrow::Cow;
@@ -40,11 +36,10 @@ pub struct Proved {
 pub fn report(node: &Node, prove: &Prove) -> Known<Proved> {
     let mut ask = Ask { types: true, prove: true, ..Ask::default() };
     let mut notices = Vec::new();
-    let types = if prove.allowance == Allowance::default() { None } else { node.cgroup_types().ok() };
     if prove.allowance.probe {
-        let traced = trace::masks(&request(node, types.as_ref()), prove.allowance, &prove.interrupt);
+        let traced = trace::masks(&request(node), prove.allowance, &prove.interrupt);
         tell(traced.removed, traced.left, &mut notices);
-        for attempt in &traced.attempts {
+        for attempt in &traced.result {
             match &attempt.result {
                 Ok(r) => {
                     let (implicit, inhibited, control) = (r.implicit, r.inhibited, r.control);
@@ -53,20 +48,20 @@ pub fn report(node: &Node, prove: &Prove) -> Known<Proved> {
                 Err(unknown) => tracing::info!("{}: {}", attempt.method, unknown.reason),
             }
         }
-        ask.traced = traced.attempts;
+        ask.traced = traced.result;
     } else {
         notices.extend(left_in_tracefs(node).map(|what| left_behind(&what, "probe")));
     }
     let parents = parents(node);
     if prove.allowance.write {
-        let asked = scratch::ask(&parents, &names(node, types.as_ref()), &prove.interrupt);
+        let asked = scratch::ask(&parents, &names(node)?, &prove.interrupt);
         tell(asked.removed, asked.left, &mut notices);
-        notices.extend(asked.answers.as_ref().ok().and_then(|a| in_a_unit(&a.directory)));
-        match &asked.answers {
+        notices.extend(asked.result.as_ref().ok().and_then(|a| in_a_unit(&a.directory)));
+        match &asked.result {
             Ok(answers) => tracing::info!("{}: {}", answers.directory, words(&answers.answers)),
             Err(unknown) => tracing::info!("no scratch cgroup: {}", unknown.reason),
         }
-        ask.scratch = Some(asked.answers);
+        ask.scratch = Some(asked.result);
     } else {
         notices.extend(left_in_cgroups(node, &parents).map(|what| left_behind(&what, "write")));
     }
@@ -74,9 +69,9 @@ pub fn report(node: &Node, prove: &Prove) -> Known<Proved> {
     Ok(Proved { report, notices })
 }
 
-fn request(node: &Node, types: Option<&CgroupTypes>) -> trace::Request {
+fn request(node: &Node) -> trace::Request {
     trace::Request {
-        width_bits: types.and_then(|types| types.mask_bits),
+        width_bits: node.cgroup_types().as_ref().ok().and_then(|types| types.mask_bits),
         addresses: addresses(node),
         unified: unified(node),
         lockdown: node.read("/sys/kernel/security/lockdown").text().ok().map(Cow::into_owned),
@@ -98,17 +93,9 @@ fn parents(node: &Node) -> Vec<String> {
     let Some(mount) = node.cgroup_layout().as_ref().ok().and_then(|layout| layout.unified.as_ref()) else {
         return Vec::new();
     };
-    let own = || {
-        let read = node.read(&node.proc_self("cgroup"));
-        let text = read.text().ok()?;
-        let own = files::own_unified_cgroup(&text)?;
-        // What the mount shows is its root and below; `/..` is above what this process may see.
-        let below = if mount.root == "/" { own } else { own.strip_prefix(mount.root.as_str())? };
-        let below = below.trim_end_matches('/');
-        let inside = below.is_empty() || below.starts_with('/');
-        (inside && !below.split('/').any(|name| name == "..")).then(|| format!("{}{below}", mount.point))
-    };
-    let mut parents: Vec<String> = own().into_iter().collect();
+    let own = node.own_cgroup(mount).ok();
+    let inside = |(below, _): (String, Evidence)| format!("{}{}", mount.point, below.trim_end_matches('/'));
+    let mut parents: Vec<String> = own.map(inside).into_iter().collect();
     if !parents.contains(&mount.point) {
         parents.push(mount.point.clone());
     }
@@ -116,17 +103,9 @@ fn parents(node: &Node) -> Vec<String> {
 }
 
 /// Every name that may be a subsystem of this kernel, as the kernel calls it.
-fn names(node: &Node, types: Option<&CgroupTypes>) -> Vec<String> {
-    let mut names: Vec<String> = table::SUBSYSTEMS.iter().map(|known| known.name.to_owned()).collect();
-    let compiled = types.map(|types| types.subsystems.clone()).unwrap_or_default();
-    let rows = node.read("/proc/cgroups").text().map(|text| files::proc_cgroups(&text)).unwrap_or_default();
-    for name in compiled.into_iter().map(|(name, _)| name).chain(rows.into_keys()) {
-        let name = table::find(&name).map_or(name, |known| known.name.to_owned());
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
+fn names(node: &Node) -> Known<Vec<String>> {
+    let survey = node.cgroup_survey(&Ask::types())?;
+    Ok(survey.subsystems.into_iter().map(|s| s.name).collect())
 }
 
 /// What the kernel said to each name, for the log.
@@ -223,11 +202,14 @@ mod tests {
     #[test]
     fn names_are_those_of_the_kernel_and_each_once() {
         let rows = "#subsys_name\thierarchy\tnum_cgroups\tenabled\nblkio\t0\t1\t1\nnvm\t0\t1\t1\n";
-        let node = Node::in_memory(node("/", "/").file("/proc/cgroups", rows));
-        let subsystems = vec![("memory".to_owned(), 4), ("own".to_owned(), 5)];
-        let types = CgroupTypes { subsystems, mask_bits: None, attached_offset: None };
-        let found = names(&node, Some(&types));
-        assert_eq!(found[found.len() - 2..], ["own", "nvm"]);
+        // One that only the kernel's own table knows, and one that only its files name.
+        let symbols = "ffffffff9e8b1d00 D memory_cgrp_subsys\nffffffff9e8b1e00 D own_cgrp_subsys\n";
+        let memory = node("/", "/").file("/proc/cgroups", rows).file("/proc/kallsyms", symbols);
+        let found = names(&Node::in_memory(memory)).unwrap();
+        assert!(
+            ["own", "nvm"].iter().all(|name| found.iter().filter(|n| n == name).count() == 1),
+            "{found:?}"
+        );
         assert_eq!(found.iter().filter(|n| ["io", "memory"].contains(&n.as_str())).count(), 2);
         assert!(!found.contains(&"blkio".to_owned()));
     }

@@ -27,14 +27,14 @@ pub(super) fn text(given: &str, ids: Option<&str>, format: Format) -> Result<Str
 
 fn ids_of_this_kernel() -> Result<Ids, Stop> {
     let node = Node::new(door(None)?, Arc::new(Watch::default()));
-    let types = node.cgroup_types().map_err(|unknown| {
+    let types = node.cgroup_types().as_ref().map_err(|unknown| {
         let help =
             "give --ids with the names in the order of include/linux/cgroup_subsys.h: --ids cpuset,cpu,…";
-        let why = unknown.reason;
+        let why = &unknown.reason;
         Stop::new(
             exit::USAGE,
             format!("the ids of this kernel's subsystems could not be read: {why}; {help}"),
         )
     })?;
-    Ok(Ids { names: types.subsystems, source: btf::PATH.to_owned() })
+    Ok(Ids { names: types.subsystems.clone(), source: btf::PATH.to_owned() })
 }

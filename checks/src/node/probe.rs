@@ -2,8 +2,8 @@
 //! that can be kept and given again.
 
 use super::{ReadError, ReadErrorKind, sys};
-use crate::evidence::Evidence;
-use rustix::fd::BorrowedFd;
+use crate::{errno, evidence::Evidence};
+use rustix::{fd::BorrowedFd, io::Errno};
 use std::{fmt, io};
 
 /// A question to the live kernel. Each is a read: nothing is changed, and nothing of it is left behind (law 5).
@@ -144,26 +144,9 @@ impl Probed {
     }
 }
 
-/// The name of an error that these calls are known to give.
+/// The name of the error that a call gave.
 fn errno_name(error: &io::Error) -> String {
-    let number = error.raw_os_error().unwrap_or_default();
-    let name = match number {
-        libc::EPERM => "EPERM",
-        libc::ENOENT => "ENOENT",
-        libc::E2BIG => "E2BIG",
-        libc::EBADF => "EBADF",
-        libc::EAGAIN => "EAGAIN",
-        libc::ENOMEM => "ENOMEM",
-        libc::EACCES => "EACCES",
-        libc::EBUSY => "EBUSY",
-        libc::ENODEV => "ENODEV",
-        libc::EINVAL => "EINVAL",
-        libc::EMFILE => "EMFILE",
-        libc::ENOSYS => "ENOSYS",
-        libc::EOPNOTSUPP => "EOPNOTSUPP",
-        _ => return format!("errno {number}"),
-    };
-    name.to_owned()
+    Errno::from_io_error(error).map_or_else(|| error.to_string(), errno::name)
 }
 
 #[cfg(test)]

@@ -4,14 +4,11 @@
 //! No file of any other cgroup is written.
 
 use super::{
-    Interrupt, Swept, errno_name, patiently, refused,
+    Interrupt, Swept, Touched, errno_name, patiently, refused,
     trace::CGROUP2_MAGIC,
     tree::{Directory, Guard, Tree},
 };
-use crate::{
-    evidence::{Evidence, Unknown},
-    facts::cgroup::masks::ScratchAnswers,
-};
+use crate::{evidence::Unknown, facts::cgroup::masks::ScratchAnswers};
 use rustix::io::Errno;
 use std::time::{Duration, Instant};
 
@@ -22,16 +19,8 @@ const MOMENT: Duration = Duration::from_millis(500);
 /// The longest name that is asked for: as MAX_CGROUP_TYPE_NAMELEN, include/linux/cgroup-defs.h.
 const LONGEST: usize = 32;
 
-/// What came of it.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// What the kernel said, or why it could not be asked.
-    pub answers: Result<ScratchAnswers, Unknown>,
-    /// What a killed run had left behind and was removed before.
-    pub removed: Vec<String>,
-    /// What is left behind now, with the error that removing it gave.
-    pub left: Vec<Evidence>,
-}
+/// What the kernel said, or why it could not be asked.
+type Answers = Result<ScratchAnswers, Unknown>;
 
 /// Whether a cgroup with this name is ours.
 #[must_use]
@@ -42,40 +31,51 @@ pub fn is_ours(name: &str) -> bool {
 /// Makes a cgroup below the first of `parents` (directories of a cgroup2 mount) in which it can, asks for each of
 /// `names`, and removes it.
 #[must_use]
-pub fn ask(parents: &[String], names: &[String], interrupt: &Interrupt) -> Asked {
-    let mut refusals: Option<Unknown> = None;
-    for path in parents {
+pub fn ask(parents: &[String], names: &[String], interrupt: &Interrupt) -> Touched<Answers> {
+    let asked = parents.iter().map(|path| {
         let opened = Directory::open(path, CGROUP2_MAGIC).map_err(|e| refused(path, e));
-        let locked = opened.and_then(|tree| tree.lock(interrupt).map(|()| tree));
-        let asked = match locked {
+        match opened.and_then(|tree| tree.lock(interrupt).map(|()| tree)) {
             Ok(tree) => ask_in(&tree, names, interrupt),
-            Err(unknown) => Asked { answers: Err(unknown), removed: Vec::new(), left: Vec::new() },
-        };
-        let Asked { answers: Err(unknown), .. } = asked else { return asked };
-        if interrupt.is_set() || !asked.left.is_empty() {
-            return Asked { answers: Err(unknown), ..asked };
+            Err(unknown) => Touched::nothing(Err(unknown)),
         }
-        refusals = Some(match refusals {
-            None => unknown,
-            Some(first) => Unknown {
-                reason: format!("{}; {}", first.reason, unknown.reason),
-                evidence: first.evidence.into_iter().chain(unknown.evidence).collect(),
-                needs: first.needs.or(unknown.needs),
-            },
-        });
-    }
-    let nowhere = || Unknown::new("no cgroup2 is mounted here");
-    Asked { answers: Err(refusals.unwrap_or_else(nowhere)), removed: Vec::new(), left: Vec::new() }
+    });
+    first_answer(asked, interrupt)
 }
 
-fn ask_in(tree: &impl Tree, names: &[String], interrupt: &Interrupt) -> Asked {
+/// Tries one place after the other until one answers, something stays behind, or the user wants to stop.
+fn first_answer(places: impl Iterator<Item = Touched<Answers>>, interrupt: &Interrupt) -> Touched<Answers> {
+    let mut refusals: Option<Unknown> = None;
+    let mut removed = Vec::new();
+    for mut asked in places {
+        removed.append(&mut asked.removed);
+        let last = interrupt.is_set() || !asked.left.is_empty();
+        match asked.result {
+            Err(unknown) if !last => refusals = Some(both(refusals, unknown)),
+            result => return Touched { result, removed, left: asked.left },
+        }
+    }
+    let nowhere = || Unknown::new("no cgroup2 is mounted here");
+    Touched { removed, ..Touched::nothing(Err(refusals.unwrap_or_else(nowhere))) }
+}
+
+/// Why it could be asked in neither of two places.
+fn both(first: Option<Unknown>, second: Unknown) -> Unknown {
+    let Some(first) = first else { return second };
+    Unknown {
+        reason: format!("{}; {}", first.reason, second.reason),
+        evidence: first.evidence.into_iter().chain(second.evidence).collect(),
+        needs: first.needs.or(second.needs),
+    }
+}
+
+fn ask_in(tree: &impl Tree, names: &[String], interrupt: &Interrupt) -> Touched<Answers> {
     let guard = Guard::new(tree, sweep, interrupt);
     let before = sweep(tree);
     let answers = answers(tree, names, interrupt);
-    Asked { answers, left: guard.finish().left_since(&before), removed: before.removed }
+    Touched::between(before, answers, guard.finish())
 }
 
-fn answers(tree: &impl Tree, names: &[String], interrupt: &Interrupt) -> Result<ScratchAnswers, Unknown> {
+fn answers(tree: &impl Tree, names: &[String], interrupt: &Interrupt) -> Answers {
     interrupt.check()?;
     let own = format!("{PREFIX}{}", rustix::process::getpid().as_raw_pid());
     tree.mkdir(&own).map_err(|e| {
@@ -160,7 +160,7 @@ mod tests {
             if number == self.at { (self.trouble)(&self.interrupt) } else { Ok(()) }
         }
 
-        fn ask(&self) -> Asked {
+        fn ask(&self) -> Touched<Answers> {
             let names = ["memory", "devices", "perf_event +cpu", "perf_event"].map(str::to_owned);
             ask_in(self, &names, &self.interrupt)
         }
@@ -201,11 +201,27 @@ mod tests {
     #[test]
     fn the_kernels_answers() {
         let asked = Cgroup::quiet().ask();
-        let answers = asked.answers.unwrap();
+        let answers = asked.result.unwrap();
         assert!(answers.directory.starts_with("/sys/fs/cgroup/preflight-"), "{}", answers.directory);
         let expected = [("memory", None), ("devices", Some("EINVAL")), ("perf_event", None)];
         assert_eq!(answers.answers, expected.map(|(n, a)| (n.to_owned(), a.map(str::to_owned))));
         assert!(asked.removed.is_empty() && asked.left.is_empty());
+    }
+
+    #[test]
+    fn what_was_removed_where_nothing_could_be_asked_is_told_too() {
+        let place =
+            |result, removed: &str| Touched { result, removed: vec![removed.to_owned()], left: Vec::new() };
+        let good = ScratchAnswers { directory: "/b".into(), answers: Vec::new() };
+        let refused = || place(Err(Unknown::new("read-only")), "/a/preflight-1");
+        let interrupt = Interrupt::default();
+        let asked = first_answer([refused(), place(Ok(good), "/b/preflight-2")].into_iter(), &interrupt);
+        assert!(asked.result.is_ok());
+        assert_eq!(asked.removed, ["/a/preflight-1", "/b/preflight-2"]);
+        let asked = first_answer([refused(), refused()].into_iter(), &interrupt);
+        assert_eq!(asked.result.unwrap_err().reason, "read-only; read-only");
+        assert_eq!(asked.removed.len(), 2);
+        assert!(first_answer(std::iter::empty(), &interrupt).result.is_err());
     }
 
     #[test]
@@ -239,9 +255,9 @@ mod tests {
     fn no_cgroup_to_ask_in() {
         let interrupt = Interrupt::default();
         let names = ["memory".to_owned()];
-        assert_eq!(ask(&[], &names, &interrupt).answers.unwrap_err().reason, "no cgroup2 is mounted here");
+        assert_eq!(ask(&[], &names, &interrupt).result.unwrap_err().reason, "no cgroup2 is mounted here");
         let parents = ["/nowhere/at/all".to_owned(), "/".to_owned()];
-        let unknown = ask(&parents, &names, &interrupt).answers.unwrap_err();
+        let unknown = ask(&parents, &names, &interrupt).result.unwrap_err();
         assert_eq!(unknown.reason, "/nowhere/at/all: ENOENT; /: ENODEV");
         assert_eq!(unknown.evidence.len(), 2);
     }

@@ -19,7 +19,7 @@ mod tracefs;
 pub use tracefs::PLACES;
 
 use super::{
-    Allowance, Interrupt, errno_name, refused,
+    Allowance, Interrupt, Touched, errno_name, refused,
     tree::{Directory, Guard, Tree},
 };
 use crate::{
@@ -62,17 +62,6 @@ impl Request {
     }
 }
 
-/// What came of it.
-#[derive(Clone, Debug)]
-pub struct Traced {
-    /// Every method, with what it read or why it could not.
-    pub attempts: Vec<Attempt>,
-    /// What a killed run had left behind and was removed before.
-    pub removed: Vec<String>,
-    /// What is left behind now, with the error that removing it gave.
-    pub left: Vec<Evidence>,
-}
-
 /// Whether an instance or a group of events with this name is ours.
 #[must_use]
 pub fn is_ours(name: &str) -> bool {
@@ -88,7 +77,7 @@ pub fn own_events(list: &str) -> Vec<String> {
 
 /// Tries every method, and says of each what it read or why it could not.
 #[must_use]
-pub fn masks(request: &Request, allowed: Allowance, interrupt: &Interrupt) -> Traced {
+pub fn masks(request: &Request, allowed: Allowance, interrupt: &Interrupt) -> Touched<Vec<Attempt>> {
     let ready = || {
         if !allowed.probe {
             return Err(Unknown::new("kprobe events are not allowed").needs("allow them with --allow probe"));
@@ -100,11 +89,10 @@ pub fn masks(request: &Request, allowed: Allowance, interrupt: &Interrupt) -> Tr
     };
     match ready() {
         Ok((tree, trigger)) => trace(&tree, &|| trigger.fire(), request, interrupt),
-        Err(unknown) => Traced {
-            attempts: Method::all(request).iter().map(|m| attempt(m, Err(unknown.clone()))).collect(),
-            removed: Vec::new(),
-            left: Vec::new(),
-        },
+        Err(unknown) => {
+            let refused = Method::all(request);
+            Touched::nothing(refused.iter().map(|m| attempt(m, Err(unknown.clone()))).collect())
+        }
     }
 }
 
@@ -141,7 +129,7 @@ fn trace(
     fire: &dyn Fn() -> Result<Evidence, Unknown>,
     request: &Request,
     interrupt: &Interrupt,
-) -> Traced {
+) -> Touched<Vec<Attempt>> {
     let guard = Guard::new(tree, sweep, interrupt);
     let before = sweep(tree);
     let methods = Method::all(request);
@@ -150,7 +138,7 @@ fn trace(
         Ok(results) => methods.iter().zip(results).map(|(m, r)| attempt(m, r)).collect(),
         Err(unknown) => methods.iter().map(|m| attempt(m, Err(unknown.clone()))).collect(),
     };
-    Traced { attempts, left: guard.finish().left_since(&before), removed: before.removed }
+    Touched::between(before, attempts, guard.finish())
 }
 
 type Readings = Vec<Result<Reading, Unknown>>;

@@ -4,10 +4,7 @@
 use super::{Question, devices};
 use crate::{
     evidence::{Evidence, Proof, Unknown},
-    facts::{
-        cgroup::{files, table},
-        kernel_config::Setting,
-    },
+    facts::{cgroup::table, kernel_config::Setting},
     finding::Finding,
     node::{FileKind, Origin, ReadErrorKind},
 };
@@ -96,11 +93,9 @@ fn cgroups_below_root(question: &Question<'_>) -> Vec<String> {
     if unified.is_root == Some(false) {
         cgroups.push(point.clone());
     }
-    let own = question.node.read(&question.node.proc_self("cgroup"));
-    if let Ok(text) = own.text()
-        && let Some(path) = files::own_unified_cgroup(&text)
+    let mount = question.node.cgroup_layout().as_ref().ok().and_then(|l| l.unified.as_ref());
+    if let Some(Ok((path, _))) = mount.map(|mount| question.node.own_cgroup(mount))
         && path != "/"
-        && !path.contains("..")
     {
         cgroups.push(format!("{point}{path}"));
     }

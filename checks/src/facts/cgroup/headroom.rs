@@ -3,7 +3,7 @@
 //! Sources: Documentation/admin-guide/cgroup-v2.rst, "Core Interface Files" and "PID"; cgroup_check_hierarchy_limits()
 //! (kernel/cgroup/cgroup.c) and pids_try_charge() (kernel/cgroup/pids.c), which ask every level up to the root.
 
-use super::{Layout, files};
+use super::{Layout, tree};
 use crate::{
     evidence::Evidence,
     facts::{Known, mounts::Mount},
@@ -135,12 +135,13 @@ pub fn own_legacy_cgroup<'a>(text: &'a str, controller: &str) -> Option<&'a str>
 /// where that one can't be seen below the mount: it lies above or beside what is mounted.
 #[must_use]
 pub fn directories(mount: &Mount, path: &str) -> Option<Vec<String>> {
-    let below = match mount.root.trim_end_matches('/') {
-        "" => path,
-        root => path.strip_prefix(root).filter(|rest| rest.is_empty() || rest.starts_with('/'))?,
-    };
+    down_to(mount, &tree::below_mount(path, &mount.root)?)
+}
+
+/// The directories from the root of `mount` down to the cgroup `below` it.
+fn down_to(mount: &Mount, below: &str) -> Option<Vec<String>> {
     let names: Vec<&str> = below.split('/').filter(|n| !n.is_empty()).collect();
-    if names.contains(&"..") || names.len() > LEVELS_LIMIT || mount.root.split('/').any(|n| n == "..") {
+    if names.len() > LEVELS_LIMIT {
         return None;
     }
     let mut found = vec![mount.point.clone()];
@@ -249,10 +250,7 @@ impl Node {
     /// last of them; none where no cgroup2 is mounted.
     pub(super) fn own_cgroups(&self, layout: &Layout) -> (Vec<String>, bool) {
         let Some(mount) = &layout.unified else { return (Vec::new(), false) };
-        let read = self.read(&self.proc_self("cgroup"));
-        let text = read.text().ok();
-        let own = text.as_deref().and_then(files::own_unified_cgroup).map(str::trim_end);
-        let seen = own.and_then(|path| directories(mount, path));
+        let seen = self.own_cgroup(mount).ok().and_then(|(below, _)| down_to(mount, &below));
         // What /proc names may lie outside of what a tree holds, or of what this mount namespace shows.
         match seen {
             Some(found) if found.last().is_some_and(|d| self.kind(d).is_ok()) => (found, true),

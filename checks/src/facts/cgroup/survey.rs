@@ -37,7 +37,7 @@ pub struct Survey {
     pub gaps: Vec<Evidence>,
     /// From where it is known which subsystems this kernel has.
     pub universe: Universe,
-    /// What came of every step of the ladder, the best first.
+    /// What came of every step of the ladder, the best first. Empty where the files alone were asked.
     pub ladder: Vec<Rung>,
     /// The masks as they were read, by each method that could.
     pub readings: Vec<Reading>,
@@ -131,7 +131,7 @@ impl Node {
         let (types, universe) = self.compiled_in(ask, &mut shown, &mut gaps);
         let mut attempts = ask.traced.clone();
         if ask.prove {
-            attempts.insert(0, self.masks_in_memory(types.as_ref()));
+            attempts.insert(0, self.masks_in_memory(types));
         }
         let readings: Vec<Reading> =
             attempts.iter().filter_map(|a| a.result.as_ref().ok()).cloned().collect();
@@ -159,7 +159,8 @@ impl Node {
             gaps.extend(moved.into_iter().map(|(_, seen)| Evidence::new("/proc/cgroups", seen)));
         }
         let asked = rungs::Asked { ask, attempts: &attempts, perf: perf.as_deref() };
-        let ladder = rungs::ladder(self, &shown, &asked);
+        // A check that looks at files alone has no use for the words.
+        let ladder = if ask.types || ask.prove { rungs::ladder(self, &shown, &asked) } else { Vec::new() };
         let unified = layout.unified.as_ref().map(|mount| Unified {
             point: mount.point.clone(),
             is_root: shown.is_root,
@@ -191,7 +192,7 @@ impl Node {
         ask: &Ask,
         shown: &mut Shown<'_>,
         gaps: &mut Vec<Evidence>,
-    ) -> (Option<btf::CgroupTypes>, Universe) {
+    ) -> (Option<&btf::CgroupTypes>, Universe) {
         let mut instead_of = Vec::new();
         if !ask.types && !ask.prove {
             instead_of.push("btf and kallsyms: nothing was in doubt".to_owned());
@@ -208,7 +209,7 @@ impl Node {
             }
             Err(unknown) => {
                 instead_of.push(format!("btf: {}", unknown.reason));
-                gaps.extend(unknown.evidence);
+                gaps.extend(unknown.evidence.iter().cloned());
             }
         }
         match self.cgroup_symbols() {
@@ -361,10 +362,12 @@ impl Node {
     ///
     /// # Errors
     /// When it is missing, can't be read, or says nothing of them.
-    pub fn cgroup_types(&self) -> Known<btf::CgroupTypes> {
-        let bytes = self.read_once(btf::PATH, btf::LIMIT).map_err(|e| e.unknown())?;
-        btf::cgroup_types(&bytes).map_err(|e| {
-            Unknown::new(format!("{}: {e}", btf::PATH)).tried([Evidence::new(btf::PATH, e.to_string())])
+    pub fn cgroup_types(&self) -> &Known<btf::CgroupTypes> {
+        self.fact(|| {
+            let bytes = self.read_once(btf::PATH, btf::LIMIT).map_err(|e| e.unknown())?;
+            btf::cgroup_types(&bytes).map_err(|e| {
+                Unknown::new(format!("{}: {e}", btf::PATH)).tried([Evidence::new(btf::PATH, e.to_string())])
+            })
         })
     }
 }

@@ -83,7 +83,7 @@ impl Kernel {
         Ok(Evidence::new("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu"))
     }
 
-    fn run(&self) -> Traced {
+    fn run(&self) -> Touched<Vec<Attempt>> {
         trace(self, &|| self.fire(), &request(), &self.interrupt)
     }
 }
@@ -199,12 +199,12 @@ fn what_each_method_reads() {
     let traced = kernel.run();
     assert!(traced.removed.is_empty() && traced.left.is_empty());
     let reasons: Vec<_> =
-        traced.attempts.iter().map(|a| a.result.as_ref().err().map(|u| u.reason.as_str())).collect();
+        traced.result.iter().map(|a| a.result.as_ref().err().map(|u| u.reason.as_str())).collect();
     assert!(reasons[0].unwrap().starts_with(
         "the kernel takes no event on cgroup_control: EINVAL, \"Invalid probed address or symbol\"; the compiler"
     ));
     assert_eq!(reasons[1..], [None, None]);
-    let reading = traced.attempts[1].result.as_ref().unwrap();
+    let reading = traced.result[1].result.as_ref().unwrap();
     assert_eq!(
         (reading.implicit, reading.inhibited, reading.control, reading.width_bits),
         (256, 740, None, 16)
@@ -213,7 +213,7 @@ fn what_each_method_reads() {
     assert!(reading.evidence[2].observed.ends_with("implicit=256 inhibit=740"), "{:?}", reading.evidence);
 
     kernel.inlines = false;
-    let returned = kernel.run().attempts[0].result.clone().unwrap();
+    let returned = kernel.run().result[0].result.clone().unwrap();
     assert_eq!((returned.implicit, returned.inhibited, returned.control), (256, 740, Some(7195)));
     assert_eq!(theirs(&kernel), theirs(&Kernel::new(None)));
     assert!(ours(&kernel.state.borrow()).is_empty());
@@ -276,7 +276,7 @@ fn what_a_killed_run_left_is_removed_and_said() {
         traced.removed,
         ["/sys/kernel/tracing/instances/preflight_9", "kprobe event preflight_9/by_symbol"]
     );
-    assert!(traced.attempts[1].result.is_ok() && traced.left.is_empty());
+    assert!(traced.result[1].result.is_ok() && traced.left.is_empty());
     assert_eq!(theirs(&kernel), theirs(&Kernel::new(None)));
 }
 
@@ -285,7 +285,7 @@ fn an_interrupt_ends_it_before_it_begins() {
     let kernel = Kernel::new(None);
     kernel.interrupt.set();
     let traced = kernel.run();
-    assert!(traced.attempts.iter().all(|a| a.result.as_ref().unwrap_err().reason == "interrupted"));
+    assert!(traced.result.iter().all(|a| a.result.as_ref().unwrap_err().reason == "interrupted"));
     assert_eq!(theirs(&kernel), *kernel.state.borrow());
 }
 
@@ -319,8 +319,8 @@ fn why_tracefs_refuses() {
 #[test]
 fn nothing_is_tried_without_the_allowance() {
     let traced = masks(&request(), Allowance { probe: false, write: true }, &Interrupt::default());
-    assert_eq!(traced.attempts.len(), 3);
-    for attempt in traced.attempts {
+    assert_eq!(traced.result.len(), 3);
+    for attempt in traced.result {
         assert_eq!(attempt.result.unwrap_err().needs.as_deref(), Some("allow them with --allow probe"));
     }
 }
