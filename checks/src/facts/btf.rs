@@ -6,10 +6,23 @@
 //! include/uapi/linux/btf.h; since Linux 7.x the kind has 7 bits, the length 24 and the header may be longer,
 //! which also reads older data, where those bits are zero.
 
+use super::Known;
+use crate::{
+    evidence::{Evidence, Unknown},
+    node::{Node, ReadError},
+};
+use memchr::memchr;
 use std::fmt;
 
-/// The largest BTF file that is read, in bytes; those of full distribution kernels have 3 to 6 MB.
-pub const LIMIT: usize = 64 << 20;
+/// The largest section of a BTF file that is read, in bytes; those of full distribution kernels have 2 to 4 MB.
+const LIMIT: usize = 64 << 20;
+/// How much of each section is read at first, in bytes. What is asked for lies in the first tenth of both (measured: 6 %
+/// of Linux 6.18), and sysfs hands out 4 KiB at a time, so that the whole file takes 1,350 reads and 4 ms.
+const WINDOW: usize = 256 << 10;
+/// How much more is read where that was not enough.
+const GROWTH: usize = 8;
+/// The part of the header that says where the sections are, in bytes; the whole header may be longer.
+const HEADER: usize = 24;
 /// Where the running kernel gives it.
 pub const PATH: &str = "/sys/kernel/btf/vmlinux";
 
@@ -82,30 +95,129 @@ impl std::error::Error for BtfError {}
 /// # Errors
 /// When the bytes are no BTF, are cut off, or describe no cgroup subsystem.
 pub fn cgroup_types(bytes: &[u8]) -> Result<CgroupTypes, BtfError> {
-    let btf = Btf::new(bytes)?;
-    let mut subsystems = None;
-    let mut mask_type = None;
-    let mut attached_offset = None;
-    for ty in btf.types() {
-        let ty = ty?;
-        if ty.kind == kind::ENUM && subsystems.is_none() && btf.name(ty.name) == b"cgroup_subsys_id" {
-            subsystems = Some(btf.subsystem_ids(&ty)?);
-        } else if ty.kind == kind::STRUCT && mask_type.is_none() && btf.name(ty.name) == b"cgroup" {
-            mask_type = btf.member(&ty, b"subtree_control")?.map(|member| member.type_id);
-        } else if ty.kind == kind::STRUCT && attached_offset.is_none() && btf.name(ty.name) == b"cgroup_root"
-        {
-            attached_offset = btf.member(&ty, b"subsys_mask")?.map(|member| member.bits / 8);
+    let sections = Sections::of(bytes)?;
+    let cut = |section: &Section| {
+        let start = usize::try_from(section.start).ok();
+        start.and_then(|s| bytes.get(s..s.checked_add(section.length)?)).ok_or(BtfError::Truncated)
+    };
+    sections.search(cut(&sections.types)?, cut(&sections.strings)?)
+}
+
+/// Where the parts of a BTF file are.
+struct Sections {
+    little_endian: bool,
+    types: Section,
+    strings: Section,
+}
+
+struct Section {
+    /// Its first byte in the file.
+    start: u64,
+    /// How many bytes it has.
+    length: usize,
+}
+
+impl Sections {
+    /// Reads the header.
+    fn of(bytes: &[u8]) -> Result<Self, BtfError> {
+        let little_endian = match bytes.get(..2) {
+            Some([0x9f, 0xeb]) => true,
+            Some([0xeb, 0x9f]) => false,
+            Some(_) => return Err(BtfError::NotBtf),
+            None => return Err(BtfError::Truncated),
+        };
+        match bytes.get(2) {
+            Some(1) => {}
+            Some(version) => return Err(BtfError::Unsupported(format!("version {version}"))),
+            None => return Err(BtfError::Truncated),
         }
-        if subsystems.is_some() && mask_type.is_some() && attached_offset.is_some() {
-            break;
+        let header = Btf { little_endian, types: bytes, strings: &[] };
+        let section = |offset_at: usize, length_at: usize| {
+            let start = u64::from(header.u32(4)?) + u64::from(header.u32(offset_at)?);
+            Ok(Section { start, length: header.u32(length_at)? as usize })
+        };
+        Ok(Self { little_endian, types: section(8, 12)?, strings: section(16, 20)? })
+    }
+
+    /// Looks into both sections, or into as much of their beginnings as is given.
+    fn search(&self, types: &[u8], strings: &[u8]) -> Result<CgroupTypes, BtfError> {
+        let btf = Btf { little_endian: self.little_endian, types, strings };
+        let mut subsystems = None;
+        let mut mask_type = None;
+        let mut attached_offset = None;
+        for ty in btf.types() {
+            let ty = ty?;
+            match (ty.kind, btf.name(ty.name)) {
+                (kind::ENUM, Some(b"cgroup_subsys_id")) if subsystems.is_none() => {
+                    subsystems = Some(btf.subsystem_ids(&ty)?);
+                }
+                (kind::STRUCT, Some(b"cgroup")) if mask_type.is_none() => {
+                    mask_type = btf.member(&ty, b"subtree_control")?.map(|member| member.type_id);
+                }
+                (kind::STRUCT, Some(b"cgroup_root")) if attached_offset.is_none() => {
+                    attached_offset = btf.member(&ty, b"subsys_mask")?.map(|member| member.bits / 8);
+                }
+                _ => continue,
+            }
+            if subsystems.is_some() && mask_type.is_some() && attached_offset.is_some() {
+                break;
+            }
+        }
+        let subsystems = subsystems.ok_or(BtfError::NoCgroups)?;
+        let mask_bits = match mask_type {
+            Some(id) => btf.integer_bytes(id)?.map(|bytes| bytes.saturating_mul(8)),
+            None => None,
+        };
+        Ok(CgroupTypes { subsystems, mask_bits, attached_offset })
+    }
+
+    /// Searches through windows on the beginnings of both sections, which grow until all is found or they are whole.
+    /// `read` gives at most so many bytes from there on.
+    fn search_by<E: From<BtfError>>(
+        &self,
+        mut window: usize,
+        mut read: impl FnMut(u64, usize) -> Result<Vec<u8>, E>,
+    ) -> Result<CgroupTypes, E> {
+        let whole = self.types.length.max(self.strings.length);
+        if whole > LIMIT {
+            return Err(BtfError::Unsupported(format!("a section of {whole} bytes")).into());
+        }
+        let mut part = |section: &Section, window: usize| {
+            let length = section.length.min(window);
+            let bytes = read(section.start, length)?;
+            if bytes.len() == length { Ok(bytes) } else { Err(E::from(BtfError::Truncated)) }
+        };
+        loop {
+            let (types, strings) = (part(&self.types, window)?, part(&self.strings, window)?);
+            match self.search(&types, &strings) {
+                Ok(found) if found.mask_bits.is_some() && found.attached_offset.is_some() => {
+                    return Ok(found);
+                }
+                found if window >= whole => return found.map_err(E::from),
+                // What is missing, or seems to be wrong, may lie beyond the window.
+                _ => window = window.saturating_mul(GROWTH),
+            }
         }
     }
-    let subsystems = subsystems.ok_or(BtfError::NoCgroups)?;
-    let mask_bits = match mask_type {
-        Some(id) => btf.integer_bytes(id)?.map(|bytes| bytes.saturating_mul(8)),
-        None => None,
-    };
-    Ok(CgroupTypes { subsystems, mask_bits, attached_offset })
+}
+
+impl From<BtfError> for Unknown {
+    fn from(error: BtfError) -> Self {
+        Self::new(format!("{PATH}: {error}")).tried([Evidence::new(PATH, error.to_string())])
+    }
+}
+
+impl Node {
+    /// What the kernel's type information says of cgroup subsystems. Only the parts that are needed are read.
+    ///
+    /// # Errors
+    /// When it is missing, can't be read, or says nothing of them.
+    pub fn cgroup_types(&self) -> &Known<CgroupTypes> {
+        self.fact(|| {
+            let read = |at, length| self.read_at(PATH, at, length).map_err(|e: ReadError| e.unknown());
+            Sections::of(&read(0, HEADER)?)?.search_by(WINDOW, read)
+        })
+    }
 }
 
 struct Btf<'a> {
@@ -132,36 +244,16 @@ struct Member {
 }
 
 impl<'a> Btf<'a> {
-    fn new(bytes: &'a [u8]) -> Result<Self, BtfError> {
-        let little_endian = match bytes.get(..2) {
-            Some([0x9f, 0xeb]) => true,
-            Some([0xeb, 0x9f]) => false,
-            Some(_) => return Err(BtfError::NotBtf),
-            None => return Err(BtfError::Truncated),
-        };
-        match bytes.get(2) {
-            Some(1) => {}
-            Some(version) => return Err(BtfError::Unsupported(format!("version {version}"))),
-            None => return Err(BtfError::Truncated),
-        }
-        let header = Self { little_endian, types: bytes, strings: &[] };
-        let section = |offset_at: usize, length_at: usize| {
-            let start = (header.u32(4)? as usize).checked_add(header.u32(offset_at)? as usize);
-            let length = header.u32(length_at)? as usize;
-            start.and_then(|s| bytes.get(s..s.checked_add(length)?)).ok_or(BtfError::Truncated)
-        };
-        Ok(Self { little_endian, types: section(8, 12)?, strings: section(16, 20)? })
-    }
-
     fn u32(&self, at: usize) -> Result<u32, BtfError> {
         let bytes = at.checked_add(4).and_then(|end| self.types.get(at..end)).ok_or(BtfError::Truncated)?;
         let bytes: [u8; 4] = bytes.try_into().map_err(|_| BtfError::Truncated)?;
         Ok(if self.little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
     }
 
-    fn name(&self, at: u32) -> &'a [u8] {
-        let rest = self.strings.get(at as usize..).unwrap_or_default();
-        rest.split(|&b| b == 0).next().unwrap_or_default()
+    /// The text at this place among the strings. None where it lies, or ends, beyond what is given of them.
+    fn name(&self, at: u32) -> Option<&'a [u8]> {
+        let rest = self.strings.get(at as usize..)?;
+        rest.get(..memchr(0, rest)?)
     }
 
     /// All types in order; the first has the id 1. Ends after the first error.
@@ -199,7 +291,8 @@ impl<'a> Btf<'a> {
     fn subsystem_ids(&self, ty: &Type) -> Result<Vec<(String, u32)>, BtfError> {
         let mut ids = Vec::new();
         for entry in (0..ty.length).map(|i| ty.details + 8 * i) {
-            let name = String::from_utf8_lossy(self.name(self.u32(entry)?));
+            let name = self.name(self.u32(entry)?).ok_or(BtfError::Truncated)?;
+            let name = String::from_utf8_lossy(name);
             if name != COUNT {
                 ids.push((name.strip_suffix(SUFFIX).unwrap_or(&name).to_owned(), self.u32(entry + 4)?));
             }
@@ -209,7 +302,7 @@ impl<'a> Btf<'a> {
 
     fn member(&self, ty: &Type, member: &[u8]) -> Result<Option<Member>, BtfError> {
         for entry in (0..ty.length).map(|i| ty.details + 12 * i) {
-            if self.name(self.u32(entry)?) == member {
+            if self.name(self.u32(entry)?).ok_or(BtfError::Truncated)? == member {
                 // Where the struct has bit fields (its kind_flag) the upper byte is the size of one; the offset of
                 // any other member stands in the lower ones either way (include/uapi/linux/btf.h).
                 let bits = self.u32(entry + 8)? & 0x00ff_ffff;
@@ -270,6 +363,54 @@ mod tests {
         assert_eq!(cgroup_types(&[0x9f, 0xeb, 2]), Err(BtfError::Unsupported("version 2".into())));
         for end in 0..V5_10.len() {
             assert!(cgroup_types(&V5_10[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn windows_find_what_the_whole_file_says() {
+        for file in [V5_10, V7_3, LONG_HEADER, HOST] {
+            for window in [1, 7, 64, 1 << 20] {
+                let mut read = 0;
+                let found = Sections::of(file).unwrap().search_by(window, |at, length| {
+                    read += 1;
+                    let at = usize::try_from(at).unwrap();
+                    Ok::<_, BtfError>(file[at..file.len().min(at + length)].to_vec())
+                });
+                assert_eq!(found, cgroup_types(file));
+                assert_eq!(window > 64, read == 2, "{read} reads with {window}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_needed_is_not_read() {
+        // A file whose sections go on for megabytes, of which nothing is said.
+        let mut file = V7_3.to_vec();
+        let sections = Sections::of(&file).unwrap();
+        let strings = file.split_off(usize::try_from(sections.strings.start).unwrap());
+        let types = u32::try_from(sections.types.length + (4 << 20)).unwrap();
+        // Integers, of twelve bytes and four.
+        file.extend([0, 0, 0, 0, 0, 0, 0, 1, 4, 0, 0, 0, 0, 0, 0, 0].repeat((4 << 20) / 16));
+        file[12..16].copy_from_slice(&types.to_le_bytes());
+        file[16..20].copy_from_slice(&types.to_le_bytes());
+        file.extend(strings);
+        let mut bytes = 0;
+        let found = Sections::of(&file).unwrap().search_by(WINDOW, |at, length| {
+            bytes += length;
+            let at = usize::try_from(at).unwrap();
+            Ok::<_, BtfError>(file[at..at + length].to_vec())
+        });
+        assert_eq!(found, cgroup_types(V7_3));
+        assert!(bytes <= 2 * WINDOW, "{bytes}");
+    }
+
+    #[test]
+    fn a_node_whose_file_is_cut_says_so() {
+        use crate::node::{Memory, Node};
+        let node = |bytes: &[u8]| Node::in_memory(Memory::new().file(PATH, bytes)).cgroup_types().clone();
+        assert_eq!(node(V7_3), Ok(cgroup_types(V7_3).unwrap()));
+        for end in [0, 10, HEADER, V7_3.len() - 1] {
+            assert!(node(&V7_3[..end]).unwrap_err().reason.contains("truncated"), "{end}");
         }
     }
 

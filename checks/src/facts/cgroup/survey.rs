@@ -357,19 +357,6 @@ impl Node {
         let whole = self.kind(&format!("{point}/cgroup.max.depth")).is_ok();
         ((self.origin() == Origin::Live || whole).then_some(true), seen)
     }
-
-    /// What the kernel's type information says of cgroup subsystems.
-    ///
-    /// # Errors
-    /// When it is missing, can't be read, or says nothing of them.
-    pub fn cgroup_types(&self) -> &Known<btf::CgroupTypes> {
-        self.fact(|| {
-            let bytes = self.read_once(btf::PATH, btf::LIMIT).map_err(|e| e.unknown())?;
-            btf::cgroup_types(&bytes).map_err(|e| {
-                Unknown::new(format!("{}: {e}", btf::PATH)).tried([Evidence::new(btf::PATH, e.to_string())])
-            })
-        })
-    }
 }
 
 fn names(ids: &[(String, u32)]) -> String {
