@@ -20,7 +20,7 @@ mod yaml;
 
 pub use date::BadDate;
 pub use diagnostics::{Diagnostics, Level, Located};
-pub use model::{Date, Inputs, OnUnknown, Policy, Rule, Waiver, When};
+pub use model::{Date, Inputs, OnUnknown, Policy, Retry, Rule, Waiver, When};
 pub use profiles::Profile;
 pub use resolve::{LoadError, UsageError};
 pub use schema::schema;

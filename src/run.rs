@@ -6,6 +6,7 @@
 mod cause;
 pub mod kubeadm;
 mod node_info;
+mod retry;
 mod select;
 #[cfg(test)]
 mod testing;
@@ -26,7 +27,7 @@ use crate::{
         time,
     },
 };
-use preflight_checks::node::Door;
+use preflight_checks::node::{Allowed, Door};
 use std::{
     fmt, io,
     sync::Arc,
@@ -47,6 +48,8 @@ pub struct Request {
     pub ignored: Ignored,
     /// The day by which waivers expire.
     pub today: Date,
+    /// What may be done beyond reading, where a rule of the policy asks for it.
+    pub allowed: Allowed,
     /// How long it may take.
     pub limits: Limits,
 }
@@ -81,7 +84,7 @@ pub fn run(request: &Request) -> Result<Report, RunError> {
     let policy = &request.policy;
     request.selection.can_match(policy).map_err(RunError::NoMatch)?;
     let asked = policy.rules.iter().map(|rule| request.selection.asks(&rule.id)).collect::<Vec<_>>();
-    let answers = worker::ask_all(policy, &asked, &request.door, request.limits).map_err(RunError::Thread)?;
+    let answers = worker::ask_all(request, &asked).map_err(RunError::Thread)?;
 
     let mut judged = verdict::judge_all(policy, answers.rules, &request.selection);
     request.selection.all_matched(policy, &judged).map_err(RunError::NoMatch)?;

@@ -12,7 +12,7 @@ use preflight::{
     report::model::{Finding, Report, Verdict},
     run::{Ignored, Limits, Request, Selection, run},
 };
-use preflight_checks::node::{Door, FileKind, Filesystem, Memory, Origin, ReadError, ReadErrorKind};
+use preflight_checks::node::{Allowed, Door, FileKind, Filesystem, Memory, Origin, ReadError, ReadErrorKind};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -74,6 +74,7 @@ fn judge(policy: &Arc<Policy>, door: Arc<dyn Door>) -> Report {
         selection: Selection::default(),
         ignored: Ignored::default(),
         today: Date { year: 2026, month: 11, day: 22 },
+        allowed: Allowed::default(),
         limits: Limits { check: Duration::from_secs(20), run: Duration::from_secs(60) },
     })
     .expect("a report")

@@ -9,6 +9,7 @@ use crate::{
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 
 /// What is known of a check without running it.
 ///
@@ -43,6 +44,12 @@ pub trait Check: Send + Sync + 'static {
         Ok(())
     }
 
+    /// How long it may take where the usual limit of the runner would be too short for these parameters: what waits
+    /// for others (a connection, a program) adds up the times it may wait.
+    fn limit(_params: &Self::Params) -> Option<Duration> {
+        None
+    }
+
     /// Asks the node and says what it found: at least one finding (law 1).
     ///
     /// # Errors
@@ -70,6 +77,11 @@ pub trait BoundCheck: Send + Sync {
     /// What is known of it without running it.
     fn meta(&self) -> &'static Meta;
 
+    /// How long it may take, where that is more than usual.
+    fn limit(&self) -> Option<Duration> {
+        None
+    }
+
     /// Runs it.
     ///
     /// # Errors
@@ -82,6 +94,10 @@ struct Bound<C: Check>(C::Params);
 impl<C: Check> BoundCheck for Bound<C> {
     fn meta(&self) -> &'static Meta {
         const { &C::META }
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        C::limit(&self.0)
     }
 
     fn run(&self, node: &Node, out: &mut Findings) -> Result<(), Unknown> {

@@ -133,6 +133,7 @@ pub struct Finding {
     evidence: Vec<Evidence>,
     remedy: Option<Remedy>,
     cause: Option<Cause>,
+    kubeadm: Option<String>,
 }
 
 impl Finding {
@@ -154,6 +155,7 @@ impl Finding {
             evidence,
             remedy: None,
             cause: None,
+            kubeadm: None,
         }
     }
 
@@ -246,6 +248,14 @@ impl Finding {
         self
     }
 
+    /// The name under which kubeadm reports this very subject (`Port-10250`), where that differs from the check's own
+    /// ([`Meta::kubeadm`](crate::check::Meta::kubeadm)).
+    #[must_use]
+    pub fn kubeadm(mut self, name: impl Into<String>) -> Self {
+        self.kubeadm = Some(name.into());
+        self
+    }
+
     /// What it is about, in the field's own name: `memory`, `CONFIG_CGROUPS`.
     #[must_use]
     pub fn subject(&self) -> &str {
@@ -292,6 +302,12 @@ impl Finding {
     #[must_use]
     pub fn mend(&self) -> Option<&Remedy> {
         self.remedy.as_ref()
+    }
+
+    /// The name under which kubeadm reports this very subject.
+    #[must_use]
+    pub fn kubeadm_name(&self) -> Option<&str> {
+        self.kubeadm.as_deref()
     }
 
     /// The cause it is, or follows from.

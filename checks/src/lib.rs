@@ -8,12 +8,14 @@
 mod blame;
 pub mod check;
 pub mod checks;
+pub mod duration;
 mod errno;
 pub mod evidence;
 pub mod facts;
 pub mod finding;
 pub mod names;
 pub mod node;
+pub mod quantity;
 pub mod range;
 pub mod registry;
 pub mod touch;

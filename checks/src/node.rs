@@ -4,6 +4,7 @@
 //! parsed from them, each once and only when asked for; which facts there are is none of its business. One node
 //! serves one thread; the runner makes a new one, behind the same door, when it had to leave a hung thread behind.
 
+mod allow;
 mod door;
 mod filesystem;
 mod memo;
@@ -12,6 +13,7 @@ mod probe;
 mod sys;
 mod watch;
 
+pub use allow::{Allow, Allowed};
 pub use door::{Access, Door, FileKind, Filesystem as FilesystemType, ReadError, ReadErrorKind};
 pub use filesystem::Filesystem;
 pub use memory::Memory;
@@ -39,6 +41,7 @@ pub enum Origin {
 pub struct Node {
     door: Arc<dyn Door>,
     watch: Arc<Watch>,
+    allowed: Allowed,
     reads: RefCell<HashMap<String, Rc<Read>>>,
     probes: RefCell<HashMap<Probe, Rc<Probed>>>,
     facts: Memo,
@@ -48,7 +51,21 @@ impl Node {
     /// A node behind `door`; `watch` knows what is being read at the moment, and what hung before.
     #[must_use]
     pub fn new(door: Arc<dyn Door>, watch: Arc<Watch>) -> Self {
-        Self { door, watch, reads: RefCell::default(), probes: RefCell::default(), facts: Memo::default() }
+        Self {
+            door,
+            watch,
+            allowed: Allowed::default(),
+            reads: RefCell::default(),
+            probes: RefCell::default(),
+            facts: Memo::default(),
+        }
+    }
+
+    /// The same node, of which may be asked what takes more than reading. Without it nothing of the kind is.
+    #[must_use]
+    pub fn allowing(mut self, allowed: Allowed) -> Self {
+        self.allowed = allowed;
+        self
     }
 
     /// A node made of files in memory, for tests.
@@ -121,6 +138,15 @@ impl Node {
         self.watch.during(path, || self.door.kind(path))
     }
 
+    /// Where the symbolic link `path` itself points, as it is written there; the links on the way to it are followed
+    /// inside the root. What is no link gives [`ReadErrorKind::WrongKind`].
+    ///
+    /// # Errors
+    /// As [`Door::link`].
+    pub fn link(&self, path: &str) -> Result<String, ReadError> {
+        self.watch.during(path, || self.door.link(path))
+    }
+
     /// The type of the file system that holds `path`; on a live node only.
     ///
     /// # Errors
@@ -145,12 +171,18 @@ impl Node {
         self.door.machine()
     }
 
-    /// Asks the live kernel a named question, once: a second call gives the first answer.
+    /// Asks the live machine a named question, once: a second call gives the first answer. What takes more than
+    /// reading is asked only where the run allows it.
     pub fn probe(&self, probe: &Probe) -> Rc<Probed> {
         if let Some(probed) = self.probes.borrow().get(probe) {
             return Rc::clone(probed);
         }
-        let result = self.watch.during(&probe.to_string(), || self.door.probe(probe));
+        let result = match probe.takes() {
+            Some(what) if !self.allowed.contains(what) => {
+                Err(ReadError::new(probe.call(), ReadErrorKind::NotAllowed(what)))
+            }
+            _ => self.watch.during(&probe.to_string(), || self.door.probe(probe)),
+        };
         match &result {
             Ok(answer) => tracing::debug!(%probe, %answer, "asked"),
             Err(e) => tracing::debug!(%probe, error = %e.kind, "not asked"),

@@ -1,7 +1,7 @@
 //! `preflight run`: from the options to a report and an exit code.
 
 use super::{
-    args::{Allow, FailOn, Format, Global, RunArgs},
+    args::{FailOn, Format, Global, RunArgs},
     exit::{self, Stop},
     output, policies,
 };
@@ -32,10 +32,6 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     }
     let door = door(args.root.as_deref())?;
     let policy = policies::load(args.policy.config.as_deref(), &args.policy.set, global.color)?;
-    if !args.allow.is_empty() {
-        let allowed: Vec<&Allow> = args.allow.iter().collect();
-        tracing::info!(?allowed, "no check of this version goes beyond reading");
-    }
     let request = Request {
         policy: Arc::new(policy),
         door,
@@ -43,6 +39,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
         selection: Selection { only: args.only.clone(), skip: args.skip.clone() },
         ignored,
         today: Date::today(),
+        allowed: args.allow.iter().map(|allow| (*allow).into()).collect(),
         limits: Limits::with_deadline(args.timeout),
     };
     let report = run::run(&request).map_err(|e| match e {

@@ -2,6 +2,7 @@
 
 use preflight_checks::{
     BoundCheck, Severity,
+    duration::Duration,
     facts::{cgroup::LayoutKind, environment},
     range::Range,
     value::Value,
@@ -59,10 +60,30 @@ pub struct Rule {
     pub on_unknown: OnUnknown,
     /// Where the rule is asked at all.
     pub when: When,
+    /// Whether it is asked again while it does not pass.
+    pub retry: Option<Retry>,
     /// The parameters as the policy gives them, inputs filled in, defaults left out: what `policy show` prints.
     pub with: Value,
     /// The file or profile that states the rule, as in [`Policy::source`].
     pub origin: String,
+}
+
+/// How a rule about something that passes by itself (a clock that is being set, a service that starts) is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// How long, counted from the start of the run; the run's own deadline ends it too.
+    #[serde(rename = "for")]
+    pub within: Duration,
+    /// How long to wait between two askings; a second if left out.
+    #[serde(default = "Retry::second")]
+    pub every: Duration,
+}
+
+impl Retry {
+    fn second() -> Duration {
+        Duration::from_millis(1000)
+    }
 }
 
 /// What becomes of what could not be determined. There is no `pass` (law 3).

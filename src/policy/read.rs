@@ -1,7 +1,7 @@
 //! One file as it is written: every part checked for itself, nothing resolved yet.
 
 use super::{
-    Date, OnUnknown, When,
+    Date, OnUnknown, Retry, When,
     diagnostics::{Diagnostic, FileId, Place, quoted},
 };
 use preflight_checks::{
@@ -46,6 +46,7 @@ pub(super) struct RuleDocument {
     pub(super) severity: Severity,
     pub(super) on_unknown: OnUnknown,
     pub(super) when: When,
+    pub(super) retry: Option<Retry>,
     /// The inputs that `when` rests on.
     pub(super) needs: Vec<Word>,
     pub(super) with: Value,
@@ -212,7 +213,7 @@ impl Reader<'_> {
     }
 
     fn rule(&mut self, value: &Value) -> Option<RuleDocument> {
-        const KEYS: [&str; 6] = ["id", "check", "severity", "onUnknown", "when", "with"];
+        const KEYS: [&str; 7] = ["id", "check", "severity", "onUnknown", "when", "retry", "with"];
         if value.as_text().is_some() {
             let message = "a rule is a map, this is text";
             self.help(
@@ -239,10 +240,11 @@ impl Reader<'_> {
         let severity = get("severity").and_then(|v| self.typed(v)).unwrap_or_default();
         let on_unknown = get("onUnknown").and_then(|v| self.on_unknown(v)).unwrap_or_default();
         let (when, needs) = get("when").map(|v| self.when(v)).unwrap_or_default();
+        let retry = get("retry").and_then(|v| self.typed(v));
         let with = get("with").filter(|v| v.kind != Kind::Null).cloned();
         let with = with.unwrap_or(Value { span: value.span, kind: Kind::Map(Vec::new()) });
         let id = id.or(named)?;
-        Some(RuleDocument { id, check, severity, on_unknown, when, needs, with })
+        Some(RuleDocument { id, check, severity, on_unknown, when, retry, needs, with })
     }
 
     fn check(&mut self, name: &Word) -> Option<&'static dyn DynCheck> {

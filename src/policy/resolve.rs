@@ -234,6 +234,7 @@ impl Binder<'_> {
             severity: rule.severity,
             on_unknown: rule.on_unknown,
             when: rule.when.clone(),
+            retry: rule.retry,
             with,
             origin,
         })

@@ -1,6 +1,6 @@
 //! The JSON Schema of policies, made from the registry, so that editors know every check and parameter.
 
-use super::{OnUnknown, read, resolve::REFERENCE};
+use super::{OnUnknown, Retry, read, resolve::REFERENCE};
 use preflight_checks::{
     Severity,
     facts::{cgroup::LayoutKind, environment},
@@ -116,6 +116,10 @@ fn rule(generator: &mut SchemaGenerator) -> Value {
                 "What becomes of what could not be determined; `warn` if left out."
             ),
             "when": when(generator),
+            "retry": described::<Retry>(
+                generator,
+                "Ask again while it does not pass, for what passes by itself: a clock that is being set."
+            ),
             "with": { "description": "The parameters of the check: see `preflight explain CHECK`." }
         },
         "allOf": parameters

@@ -76,6 +76,10 @@ fn rule_entries(rule: &Rule) -> Entries {
     if !when.is_empty() {
         entries.push(entry("when", Out::Map(when)));
     }
+    if let Some(retry) = &rule.retry {
+        let every = entry("every", text(&retry.every.to_string()));
+        entries.push(entry("retry", Out::Map(vec![entry("for", text(&retry.within.to_string())), every])));
+    }
     match value(&rule.with.kind) {
         Out::Map(with) if with.is_empty() => {}
         with => entries.push(entry("with", with)),

@@ -7,7 +7,7 @@ use crate::{
 };
 use preflight_checks::{
     BoundCheck, Evidence, Finding, Findings, Meta, Node, Severity, Unknown,
-    node::{Door, FileKind, Memory, Origin, ReadError},
+    node::{Allowed, Door, FileKind, Memory, Origin, ReadError},
     value::{Kind, Span, Value},
 };
 use std::{sync::Arc, time::Duration};
@@ -40,6 +40,7 @@ pub(super) fn rule_of(
         severity: Severity::Fail,
         on_unknown: OnUnknown::Warn,
         when: When::default(),
+        retry: None,
         with: Value { span: Span::default(), kind: Kind::Map(Vec::new()) },
         origin: "test".to_owned(),
     }
@@ -91,6 +92,7 @@ pub(super) fn request(policy: Policy) -> Request {
         selection: Selection::default(),
         ignored: Ignored::default(),
         today: Date { year: 2026, month: 11, day: 22 },
+        allowed: Allowed::default(),
         limits: Limits { check: Duration::from_secs(20), run: Duration::from_secs(60) },
     }
 }

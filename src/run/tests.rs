@@ -2,12 +2,18 @@
 
 use super::{testing::*, *};
 use crate::{
-    policy::OnUnknown,
+    policy::{OnUnknown, Retry, Rule},
     report::model::{Finding as Reported, Source},
 };
 use preflight_checks::{Evidence, Finding, Severity, Unknown, facts::cgroup::LayoutKind, node::Memory};
 use proptest::prelude::*;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 const WARN: Severity = Severity::Warn;
 const FAIL: Severity = Severity::Fail;
@@ -431,4 +437,123 @@ proptest! {
         }
         prop_assert_eq!(report.verdict, report.findings.iter().map(|f| f.verdict).max().unwrap());
     }
+}
+
+/// A rule whose check passes from the `nth` asking on, and how often it was asked.
+fn passes_at(nth: usize, retry: Option<Retry>) -> (Rule, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let mut rule = rule_of("r", move |_, out| {
+        let now = count.fetch_add(1, Ordering::Relaxed) + 1;
+        out.push(pass("always"));
+        out.push(if now >= nth { pass("s") } else { problem(FAIL, "s") });
+        Ok(())
+    });
+    rule.retry = retry;
+    (rule, asked)
+}
+
+fn retry(within: u64, every: u64) -> Retry {
+    let millis = preflight_checks::duration::Duration::from_millis;
+    Retry { within: millis(within), every: millis(every) }
+}
+
+#[test]
+fn what_passes_by_itself_is_asked_again() {
+    let (flaky, asked) = passes_at(3, Some(retry(20_000, 1)));
+    let report = run_rules(vec![flaky, rule("after", vec![pass("x")])]);
+    assert_eq!(brief(&report), ["r/always pass there", "r/s pass there", "after/x pass there"]);
+    assert_eq!(asked.load(Ordering::Relaxed), 3, "no more often than it takes");
+    assert!(finding(&report, "r/s").notes[0].contains("not so at first"));
+    assert!(finding(&report, "r/always").notes.is_empty());
+}
+
+#[test]
+fn what_never_passes_is_given_up_and_says_so() {
+    let (never, asked) = passes_at(usize::MAX, Some(retry(60, 5)));
+    let report = run_rules(vec![never]);
+    assert_eq!(brief(&report), ["r/always pass there", "r/s fail missing"]);
+    assert!(asked.load(Ordering::Relaxed) > 1);
+    let notes = &finding(&report, "r/s").notes;
+    assert_eq!(notes, &["it was asked again for 60ms and stayed so (`retry`)"]);
+}
+
+#[test]
+fn only_what_waiting_could_mend_is_asked_again() {
+    let (once, asked) = passes_at(2, None);
+    assert_eq!(run_rules(vec![once]).verdict, Verdict::Fail);
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "not without `retry`");
+    // A captured node stays as it is.
+    let (once, asked) = passes_at(2, Some(retry(20_000, 1)));
+    let mut request = request(policy(vec![once]));
+    request.door = Arc::new(Memory::new().as_root());
+    assert_eq!(run(&request).unwrap().verdict, Verdict::Fail);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    // What takes root is not mended by waiting.
+    let count = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&count);
+    let mut rule = rule_of("r", move |_, out| {
+        asked.fetch_add(1, Ordering::Relaxed);
+        out.push(unknown(FAIL, "s"));
+        Ok(())
+    });
+    rule.retry = Some(retry(20_000, 1));
+    run_rules(vec![rule]);
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn asking_again_takes_no_answer_away() {
+    // The deadline comes first, by far.
+    let (flaky, _) = passes_at(usize::MAX, Some(retry(60_000, 10)));
+    let mut request = request(policy(vec![flaky, rule("after", vec![pass("x")])]));
+    request.limits = Limits { check: Duration::from_secs(20), run: Duration::from_millis(150) };
+    let report = run(&request).unwrap();
+    assert_eq!(brief(&report), ["r/always pass there", "r/s fail missing", "after/x pass there"]);
+    // The second asking breaks down: the first answer stands.
+    let asked = AtomicUsize::new(0);
+    let mut rule = rule_of("r", move |_, out| {
+        assert!(asked.fetch_add(1, Ordering::Relaxed) == 0, "broken");
+        out.push(problem(FAIL, "s"));
+        Ok(())
+    });
+    rule.retry = Some(retry(100, 60));
+    assert_eq!(brief(&run_rules(vec![rule])), ["r/s fail missing"]);
+}
+
+#[test]
+fn a_check_that_waits_for_others_may_have_more_time() {
+    struct Slow;
+    impl preflight_checks::BoundCheck for Slow {
+        fn meta(&self) -> &'static preflight_checks::Meta {
+            &META
+        }
+        fn limit(&self) -> Option<Duration> {
+            Some(Duration::from_secs(20))
+        }
+        fn run(
+            &self,
+            _: &preflight_checks::Node,
+            out: &mut preflight_checks::Findings,
+        ) -> Result<(), Unknown> {
+            std::thread::sleep(Duration::from_millis(80));
+            out.push(pass("s"));
+            Ok(())
+        }
+    }
+    let mut slow = rule("r", vec![]);
+    slow.check = Box::new(Slow);
+    let mut request = request(policy(vec![slow]));
+    request.limits = Limits { check: Duration::from_millis(20), run: Duration::from_secs(60) };
+    assert_eq!(brief(&run(&request).unwrap()), ["r/s pass there"]);
+}
+
+#[test]
+fn a_finding_may_have_a_name_of_kubeadm_of_its_own() {
+    let named = problem(FAIL, "tcp/10250").kubeadm("Port-10250");
+    let mut request = request(policy(vec![rule("r", vec![named, problem(FAIL, "s")])]));
+    request.ignored = Ignored::parse(["Port-10250"]).unwrap();
+    let report = run(&request).unwrap();
+    assert_eq!(brief(&report), ["r/tcp/10250 warn missing", "r/s fail missing"]);
+    assert_eq!(finding(&report, "r/s").kubeadm.as_deref(), Some("SystemVerification"));
 }

@@ -63,6 +63,9 @@ pub(super) fn judge(rule: &Rule, finding: &Finding, took: Duration) -> Judged {
     judged.notes = notes;
     judged.evidence = finding.all_evidence().to_vec();
     judged.remedy = finding.mend().cloned();
+    if let Some(name) = finding.kubeadm_name() {
+        judged.kubeadm = Some(name.to_owned());
+    }
     judged.duration_ms = Millis::from(took);
     Judged { finding: judged, cause: finding.cause().cloned() }
 }

@@ -3,15 +3,18 @@
 //! A [`Node`] belongs to one thread. When a check takes too long, its thread is left behind, what it was
 //! reading counts as hung from then on, and a new thread with a new node goes on with the next rule. Threads
 //! that are left behind cannot be ended; they die with the process.
+//!
+//! Rules that the policy wants to be asked again (`retry`) are, after all others had their turn, so that waiting for
+//! one costs no other its answer.
 
-use super::node_info::NodeFacts;
+use super::{Request, node_info::NodeFacts, retry};
 use crate::{
     logging::payload_text,
     policy::{Applicability, Inputs, Policy, Rule},
 };
 use preflight_checks::{
     Evidence, Finding, Findings, Node, Severity, Unknown,
-    node::{Door, Watch},
+    node::{Allowed, Door, Watch},
 };
 use std::{
     collections::VecDeque,
@@ -64,36 +67,53 @@ pub(super) struct Answers {
 enum Step {
     Describe,
     Ask(usize),
+    /// Asks a rule again that is to be retried and did not pass.
+    Again(usize),
 }
 
 /// What the worker says after each step.
 enum Said {
     Node(Option<NodeFacts>),
     Answer(Answer),
+    /// The answer that was given before stands.
+    Nothing,
+}
+
+/// What every thread of a run needs.
+#[derive(Clone)]
+struct Work {
+    policy: Arc<Policy>,
+    door: Arc<dyn Door>,
+    allowed: Allowed,
+    started: Instant,
+    deadline: Instant,
 }
 
 /// Asks the rules that are marked in `asked`.
 ///
 /// # Errors
 /// When no thread can be started at all.
-pub(super) fn ask_all(
-    policy: &Arc<Policy>,
-    asked: &[bool],
-    door: &Arc<dyn Door>,
-    limits: Limits,
-) -> io::Result<Answers> {
-    let mut answers = Answers { node: None, rules: vec![None; policy.rules.len()] };
-    let rules = asked.iter().enumerate().filter(|(_, asked)| **asked).map(|(i, _)| Step::Ask(i));
-    let mut todo: VecDeque<Step> = std::iter::once(Step::Describe).chain(rules).collect();
+pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> {
+    let (policy, limits) = (&request.policy, request.limits);
     let limits = Limits { check: limits.check.min(LONGEST), run: limits.run.min(LONGEST) };
-    let deadline = Instant::now() + limits.run;
+    let started = Instant::now();
+    let work = Work {
+        policy: Arc::clone(policy),
+        door: Arc::clone(&request.door),
+        allowed: request.allowed,
+        started,
+        deadline: started + limits.run,
+    };
+    let mut answers = Answers { node: None, rules: vec![None; policy.rules.len()] };
+    let mut todo = steps(policy, asked);
     let mut described_again = false;
     let mut watch = Arc::new(Watch::default());
-    let mut worker = spawn(policy, &todo, door, &watch)?;
+    let mut worker = spawn(&work, &todo, &answers, &watch)?;
     let mut since = Instant::now();
 
     while let Some(&step) = todo.front() {
-        let until = deadline.min(since + limits.check);
+        let limit = step.limit(policy, limits.check);
+        let until = work.deadline.min(since + limit);
         let finding = match worker.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(said) => {
                 answers.take(step, said);
@@ -101,12 +121,12 @@ pub(super) fn ask_all(
                 since = Instant::now();
                 continue;
             }
-            Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
+            Err(RecvTimeoutError::Timeout) if Instant::now() >= work.deadline => {
                 let hung = watch.give_up();
                 answers.give_up(todo, hung.as_deref(), limits.run, since.elapsed());
                 return Ok(answers);
             }
-            Err(RecvTimeoutError::Timeout) => timed_out(watch.give_up().as_deref(), limits.check),
+            Err(RecvTimeoutError::Timeout) => timed_out(watch.give_up().as_deref(), limit),
             Err(RecvTimeoutError::Disconnected) => panicked("its thread ended without a word"),
         };
         tracing::warn!(?step, finding = finding.message(), "a check was left behind");
@@ -118,7 +138,7 @@ pub(super) fn ask_all(
             todo.pop_front();
         }
         watch = Arc::new(watch.successor());
-        worker = match spawn(policy, &todo, door, &watch) {
+        worker = match spawn(&work, &todo, &answers, &watch) {
             Ok(worker) => worker,
             Err(e) => {
                 answers.give_up_without_thread(todo, &e);
@@ -130,6 +150,29 @@ pub(super) fn ask_all(
     Ok(answers)
 }
 
+/// What is to be done, in order.
+fn steps(policy: &Policy, asked: &[bool]) -> VecDeque<Step> {
+    let rules = || policy.rules.iter().zip(asked).enumerate().filter(|(_, (_, asked))| **asked);
+    let again = rules().filter(|(_, (rule, _))| rule.retry.is_some()).map(|(i, _)| Step::Again(i));
+    std::iter::once(Step::Describe).chain(rules().map(|(i, _)| Step::Ask(i))).chain(again).collect()
+}
+
+impl Step {
+    /// How long it may take.
+    fn limit(self, policy: &Policy, usual: Duration) -> Duration {
+        let (rule, waiting) = match self {
+            Self::Describe => return usual,
+            Self::Ask(rule) => (policy.rules.get(rule), Duration::ZERO),
+            Self::Again(rule) => {
+                let rule = policy.rules.get(rule);
+                (rule, rule.and_then(|r| r.retry).map_or(Duration::ZERO, |retry| retry.within.get()))
+            }
+        };
+        let own = rule.and_then(|rule| rule.check.limit()).unwrap_or_default();
+        usual.max(own).min(LONGEST) + waiting
+    }
+}
+
 impl Answers {
     fn take(&mut self, step: Step, said: Said) {
         match (step, said) {
@@ -139,8 +182,14 @@ impl Answers {
                     *place = Some(answer);
                 }
             }
-            // The node could not be described in time.
-            (Step::Describe, Said::Answer(_)) | (Step::Ask(_), Said::Node(_)) => {}
+            // An answer that came of asking again; what went wrong while it was, leaves the one before.
+            (Step::Again(rule), Said::Answer(answer)) if retry::is_answer(&answer) => {
+                if let Some(place) = self.rules.get_mut(rule) {
+                    *place = Some(answer);
+                }
+            }
+            // The node could not be described in time; nothing new came of asking again.
+            (_, Said::Answer(_) | Said::Node(_) | Said::Nothing) => {}
         }
     }
 
@@ -172,32 +221,66 @@ impl Answers {
 
 /// Starts a thread that goes through `todo` and says what came of each step.
 fn spawn(
-    policy: &Arc<Policy>,
+    work: &Work,
     todo: &VecDeque<Step>,
-    door: &Arc<dyn Door>,
+    answers: &Answers,
     watch: &Arc<Watch>,
 ) -> io::Result<Receiver<Said>> {
     let (sender, receiver) = channel();
-    let (policy, todo, door, watch) = (policy.clone(), todo.clone(), door.clone(), watch.clone());
+    let (work, todo, watch) = (work.clone(), todo.clone(), Arc::clone(watch));
+    // What the threads before found of the rules that may be asked again.
+    let found = answers.rules.clone();
     // Detached: joining a thread that hangs would hang as well.
-    thread::Builder::new().name("checks".to_owned()).spawn(move || {
-        work(&policy, todo, &Node::new(door, watch), &sender);
-    })?;
+    thread::Builder::new().name("checks".to_owned()).spawn(move || work.go(todo, found, &watch, &sender))?;
     Ok(receiver)
 }
 
-fn work(policy: &Policy, todo: VecDeque<Step>, node: &Node, sender: &Sender<Said>) {
-    for step in todo {
-        let said = match step {
-            Step::Describe => Said::Node(catch_unwind(AssertUnwindSafe(|| NodeFacts::read(node))).ok()),
-            Step::Ask(rule) => match policy.rules.get(rule) {
-                Some(rule) => Said::Answer(ask(rule, &policy.inputs, node)),
-                None => return,
-            },
-        };
-        // Nobody listens any more: this thread was left behind.
-        if sender.send(said).is_err() {
-            return;
+impl Work {
+    fn go(
+        &self,
+        todo: VecDeque<Step>,
+        mut found: Vec<Option<Answer>>,
+        watch: &Arc<Watch>,
+        sender: &Sender<Said>,
+    ) {
+        let node = self.node(watch);
+        for step in todo {
+            let said = match step {
+                Step::Describe => Said::Node(catch_unwind(AssertUnwindSafe(|| NodeFacts::read(&node))).ok()),
+                Step::Ask(rule) => match (self.policy.rules.get(rule), found.get_mut(rule)) {
+                    (Some(asked), Some(found)) => {
+                        let answer = ask(asked, &self.policy.inputs, &node);
+                        if asked.retry.is_some() {
+                            *found = Some(answer.clone());
+                        }
+                        Said::Answer(answer)
+                    }
+                    _ => return,
+                },
+                Step::Again(rule) => match (self.policy.rules.get(rule), found.get_mut(rule)) {
+                    (Some(rule), Some(before)) => self.again(rule, before.take(), watch),
+                    _ => return,
+                },
+            };
+            // Nobody listens any more: this thread was left behind.
+            if sender.send(said).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn node(&self, watch: &Arc<Watch>) -> Node {
+        Node::new(Arc::clone(&self.door), Arc::clone(watch)).allowing(self.allowed)
+    }
+
+    /// Asks a rule again and again, each time of a node of which nothing is remembered.
+    fn again(&self, rule: &Rule, before: Option<Answer>, watch: &Arc<Watch>) -> Said {
+        let (Some(retry), Some(first)) = (rule.retry, before) else { return Said::Nothing };
+        let until = (self.started + retry.within.get()).min(self.deadline);
+        let ask = || ask(rule, &self.policy.inputs, &self.node(watch));
+        match retry::until(self.door.origin(), retry, until, &first, ask) {
+            Some(answer) => Said::Answer(answer),
+            None => Said::Nothing,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The narrow door through which every look at a node goes, and how it can be shut.
 
-use super::{Answer, Origin, Probe, READ_LIMIT};
+use super::{Allow, Answer, Origin, Probe, READ_LIMIT};
 use crate::evidence::{Evidence, Unknown};
 use std::fmt;
 
@@ -42,6 +42,14 @@ pub trait Door: Send + Sync {
     /// When it is missing or may not be looked at.
     fn kind(&self, path: &str) -> Result<FileKind, ReadError>;
 
+    /// Where the symbolic link `path` itself points, as it is written there.
+    ///
+    /// # Errors
+    /// [`ReadErrorKind::WrongKind`] where it is no link; when it is missing or may not be looked at.
+    fn link(&self, path: &str) -> Result<String, ReadError> {
+        self.kind(path).and(Err(ReadError::new(path, ReadErrorKind::WrongKind("no symbolic link"))))
+    }
+
     /// The type of the file system that holds `path` (statfs).
     ///
     /// # Errors
@@ -67,7 +75,7 @@ pub trait Door: Send + Sync {
         Err(ReadError::new("uname", ReadErrorKind::LiveOnly))
     }
 
-    /// Asks the live kernel a named question.
+    /// Asks the live machine a named question. Whether that is allowed was decided before.
     ///
     /// # Errors
     /// [`ReadErrorKind::LiveOnly`] where the tree is not the machine itself; as [`Door::list`] where the directory in
@@ -98,6 +106,8 @@ pub enum FileKind {
 pub struct Access {
     /// The user id of its owner, as this program's user namespace shows it.
     pub owner: u32,
+    /// The group id, in the same way.
+    pub group: u32,
     /// The twelve bits that chmod(2) sets.
     pub mode: u32,
 }
@@ -150,6 +160,8 @@ pub enum ReadErrorKind {
     BadPath,
     /// Can be asked of a live node only.
     LiveOnly,
+    /// Takes more than reading, and this run was not allowed to do that.
+    NotAllowed(Allow),
     /// Any other error of the system, by its name or number.
     System(String),
 }
@@ -164,6 +176,7 @@ impl fmt::Display for ReadErrorKind {
             Self::TimedOut => f.write_str("did not answer in time"),
             Self::BadPath => f.write_str("symbolic links loop or lead nowhere (ELOOP)"),
             Self::LiveOnly => f.write_str("can be asked on the live machine only"),
+            Self::NotAllowed(what) => write!(f, "was not allowed (--allow {what})"),
             Self::System(error) => f.write_str(error),
         }
     }
@@ -198,8 +211,16 @@ impl ReadError {
     /// The error as something unknown, with what would help where that is known.
     #[must_use]
     pub fn unknown(&self) -> Unknown {
-        let unknown = Unknown::new(self.to_string()).tried([self.evidence()]);
+        let unknown = match self.kind {
+            // The same words for everything that was not asked for this reason: they are one cause.
+            ReadErrorKind::NotAllowed(what) => {
+                Unknown::new(format!("it takes more than reading, and --allow {what} was not given"))
+            }
+            _ => Unknown::new(self.to_string()),
+        };
+        let unknown = unknown.tried([self.evidence()]);
         match self.kind {
+            ReadErrorKind::NotAllowed(what) => unknown.needs(format!("run with --allow {what}")),
             ReadErrorKind::Denied(_) => unknown.needs("run as root"),
             ReadErrorKind::LiveOnly => unknown.needs("run on the machine itself, without --root"),
             _ => unknown,
@@ -213,9 +234,10 @@ mod tests {
 
     #[test]
     fn the_bits_that_count_for_a_user() {
-        let may = |owner, mode, user| Access { owner, mode }.may_write(user);
+        let may = |owner, mode, user| Access { owner, group: 0, mode }.may_write(user);
         assert!(may(1000, 0o644, 1000) && may(0, 0o666, 1000));
         assert!(!may(0, 0o664, 1000) && !may(1000, 0o066, 1000));
-        assert_eq!(Access { owner: 1000, mode: 0o644 }.to_string(), "owner 1000, mode 0644");
+        let access = Access { owner: 1000, group: 100, mode: 0o644 };
+        assert_eq!(access.to_string(), "owner 1000, mode 0644");
     }
 }

@@ -89,6 +89,8 @@ impl Filesystem {
         let mut way: Vec<OwnedFd> = Vec::new();
         let mut todo: Vec<String> = relative.split('/').rev().map(str::to_owned).collect();
         let mut links = 0;
+        // With O_NOFOLLOW the last name is what is meant, even where it is a link.
+        let stop_at_link = flags.contains(OFlags::NOFOLLOW);
         while let Some(part) = todo.pop() {
             match part.as_str() {
                 "" | "." => continue,
@@ -101,7 +103,8 @@ impl Filesystem {
             let here = way.last().map_or(self.root.as_fd(), AsFd::as_fd);
             let step =
                 fs::openat(here, &part, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-            if FileType::from_raw_mode(fs::fstat(&step)?.st_mode) != FileType::Symlink {
+            let is_link = FileType::from_raw_mode(fs::fstat(&step)?.st_mode) == FileType::Symlink;
+            if !is_link || (stop_at_link && todo.is_empty()) {
                 way.push(step);
                 continue;
             }
@@ -255,6 +258,24 @@ impl Door for Filesystem {
         })
     }
 
+    fn link(&self, path: &str) -> Result<String, ReadError> {
+        let target = if self.origin == Origin::Live {
+            fs::readlinkat(fs::CWD, path, Vec::new())
+        } else {
+            // The kernel reads the link of an O_PATH handle that was opened on it (readlink(2)).
+            fs::readlinkat(self.open(path, OFlags::PATH | OFlags::NOFOLLOW)?, "", Vec::new())
+        };
+        match target {
+            Ok(target) => Ok(target.to_string_lossy().into_owned()),
+            // What an O_PATH handle is that is no link.
+            Err(Errno::INVAL) => Err(ReadError::new(path, ReadErrorKind::WrongKind("no symbolic link"))),
+            Err(Errno::NOENT) if self.origin != Origin::Live => {
+                Err(ReadError::new(path, ReadErrorKind::WrongKind("no symbolic link")))
+            }
+            Err(e) => Err(error(path, e)),
+        }
+    }
+
     fn filesystem(&self, path: &str) -> Result<door::Filesystem, ReadError> {
         if self.origin != Origin::Live {
             return Err(ReadError::new(path, ReadErrorKind::LiveOnly));
@@ -271,7 +292,7 @@ impl Door for Filesystem {
             return Err(ReadError::new(path, ReadErrorKind::LiveOnly));
         }
         let stat = fs::statat(fs::CWD, path, AtFlags::empty()).map_err(|e| error(path, e))?;
-        Ok(Access { owner: stat.st_uid, mode: stat.st_mode & 0o7777 })
+        Ok(Access { owner: stat.st_uid, group: stat.st_gid, mode: stat.st_mode & 0o7777 })
     }
 
     fn machine(&self) -> Result<String, ReadError> {
@@ -285,10 +306,8 @@ impl Door for Filesystem {
         if self.origin != Origin::Live {
             return Err(ReadError::new(probe.call(), ReadErrorKind::LiveOnly));
         }
-        let Some(path) = probe.directory() else { return probe.ask(None) };
         // Not O_PATH: perf_event_open takes no such handle (EBADF).
-        let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
-        probe.ask(Some(directory.as_fd()))
+        probe.ask(&|path| self.open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK))
     }
 
     fn user(&self) -> Option<u32> {
@@ -331,6 +350,31 @@ mod tests {
             assert_eq!(door.read("/etc/loop", 100).unwrap_err().kind, ReadErrorKind::BadPath);
             assert!(door.read("/etc/name/below", 100).unwrap_err().is_missing());
         });
+    }
+
+    #[test]
+    fn links_are_read_as_they_are_written() {
+        both_ways(|door| {
+            for (path, target) in [
+                ("/etc/absolute", "/etc/name"),
+                ("/etc/deep/climber", "../../../../../../etc/name"),
+                ("/etc/loop", "loop"),
+                ("/etc/outside", "/etc/passwd"),
+            ] {
+                assert_eq!(door.link(path).as_deref(), Ok(target));
+            }
+            for path in ["/etc/name", "/etc", "/"] {
+                let kind = door.link(path).unwrap_err().kind;
+                assert_eq!(kind, ReadErrorKind::WrongKind("no symbolic link"), "{path}");
+            }
+            assert!(door.link("/etc/nothing").unwrap_err().is_missing());
+            assert!(door.link("/etc/name/below").unwrap_err().is_missing());
+        });
+        let live = Filesystem::live().unwrap();
+        assert!(live.link("/proc/self").is_ok());
+        let kind = live.link("/proc/version").unwrap_err().kind;
+        assert_eq!(kind, ReadErrorKind::WrongKind("no symbolic link"));
+        assert!(live.link("/nowhere/at/all").unwrap_err().is_missing());
     }
 
     #[test]
@@ -393,7 +437,7 @@ mod tests {
         let live = Filesystem::live().unwrap();
         assert_eq!(live.filesystem("/proc").unwrap().magic, 0x9fa0);
         assert!(!live.read("/proc/sys/kernel/osrelease", 100).unwrap().is_empty());
-        assert_eq!(live.access("/proc").unwrap(), Access { owner: 0, mode: 0o555 });
+        assert_eq!(live.access("/proc").unwrap(), Access { owner: 0, group: 0, mode: 0o555 });
         assert!(live.access("/nowhere/at/all").unwrap_err().is_missing());
         let nowhere = Probe::PerfCgroup { directory: "/nowhere/at/all".into() };
         assert!(live.probe(&nowhere).unwrap_err().is_missing());

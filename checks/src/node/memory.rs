@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 pub struct Memory {
     files: BTreeMap<String, Result<Vec<u8>, ReadErrorKind>>,
     access: BTreeMap<String, Access>,
+    links: BTreeMap<String, String>,
     probes: BTreeMap<Probe, Answer>,
     origin: Origin,
     user: Option<u32>,
@@ -18,6 +19,7 @@ impl Default for Memory {
         Self {
             files: BTreeMap::new(),
             access: BTreeMap::new(),
+            links: BTreeMap::new(),
             probes: BTreeMap::new(),
             origin: Origin::Live,
             user: Some(0),
@@ -46,10 +48,19 @@ impl Memory {
         self
     }
 
-    /// Says who owns a file or directory, and its mode. What nobody spoke of belongs to root: 0644, directories 0755.
+    /// Says who owns a file or directory, and its mode; the group has the same number. What nobody spoke of belongs to
+    /// root: 0644, directories 0755.
     #[must_use]
     pub fn owned_by(mut self, path: &str, owner: u32, mode: u32) -> Self {
-        self.access.insert(path.to_owned(), Access { owner, mode });
+        self.access.insert(path.to_owned(), Access { owner, group: owner, mode });
+        self
+    }
+
+    /// Adds a symbolic link. [`Door::link`] tells where it points, and nothing else follows it: what lies at its end
+    /// has to be added at its own path.
+    #[must_use]
+    pub fn symlink(mut self, path: &str, target: &str) -> Self {
+        self.links.insert(path.to_owned(), target.to_owned());
         self
     }
 
@@ -85,7 +96,7 @@ impl Memory {
 
     fn below<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         let prefix = format!("{}/", path.trim_end_matches('/'));
-        self.files.keys().filter_map(move |k| k.strip_prefix(&prefix))
+        self.files.keys().chain(self.links.keys()).filter_map(move |k| k.strip_prefix(&prefix))
     }
 
     fn missing(path: &str) -> ReadError {
@@ -118,6 +129,7 @@ impl Door for Memory {
         }
         let mut names: Vec<String> =
             self.below(path).map(|rest| rest.split('/').next().unwrap_or(rest).to_owned()).collect();
+        names.sort_unstable();
         names.dedup();
         if names.is_empty() { Err(Self::missing(path)) } else { Ok(names) }
     }
@@ -133,12 +145,19 @@ impl Door for Memory {
         }
     }
 
+    fn link(&self, path: &str) -> Result<String, ReadError> {
+        if let Some(target) = self.links.get(path) {
+            return Ok(target.clone());
+        }
+        self.kind(path).and(Err(ReadError::new(path, ReadErrorKind::WrongKind("no symbolic link"))))
+    }
+
     fn access(&self, path: &str) -> Result<Access, ReadError> {
         if self.origin != Origin::Live {
             return Err(ReadError::new(path, ReadErrorKind::LiveOnly));
         }
         let mode = if self.kind(path)? == FileKind::Directory { 0o755 } else { 0o644 };
-        Ok(self.access.get(path).copied().unwrap_or(Access { owner: 0, mode }))
+        Ok(self.access.get(path).copied().unwrap_or(Access { owner: 0, group: 0, mode }))
     }
 
     fn filesystem(&self, path: &str) -> Result<Filesystem, ReadError> {
@@ -162,8 +181,8 @@ mod tests {
     #[test]
     fn owners_are_those_that_were_told_or_root() {
         let memory = Memory::new().file("/a/b", "").owned_by("/a/b", 1000, 0o600);
-        assert_eq!(memory.access("/a/b").unwrap(), Access { owner: 1000, mode: 0o600 });
-        assert_eq!(memory.access("/a").unwrap(), Access { owner: 0, mode: 0o755 });
+        assert_eq!(memory.access("/a/b").unwrap(), Access { owner: 1000, group: 1000, mode: 0o600 });
+        assert_eq!(memory.access("/a").unwrap(), Access { owner: 0, group: 0, mode: 0o755 });
         assert!(memory.access("/c").unwrap_err().is_missing());
         assert_eq!(memory.as_root().access("/a").unwrap_err().kind, ReadErrorKind::LiveOnly);
     }

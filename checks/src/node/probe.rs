@@ -1,12 +1,16 @@
-//! Named questions that no file answers: what is asked of the live kernel by a system call, and its answer as a text
-//! that can be kept and given again.
+//! Named questions that no file answers: what is asked of the live machine by a system call or a program, and its answer
+//! as a text that can be kept and given again.
 
-use super::{ReadError, ReadErrorKind, sys};
+use super::{Allow, ReadError, ReadErrorKind, sys};
 use crate::{errno, evidence::Evidence};
-use rustix::{fd::BorrowedFd, io::Errno};
+use rustix::{
+    fd::{AsFd as _, OwnedFd},
+    io::Errno,
+};
 use std::{fmt, io};
 
-/// A question to the live kernel. Each is a read: nothing is changed, and nothing of it is left behind (law 5).
+/// A question to the live machine. Nothing of it is left behind, and what [`takes`](Self::takes) nothing changes nothing
+/// either (law 5).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Probe {
     /// How many programs that control access to devices are attached to a cgroup of version 2.
@@ -37,26 +41,33 @@ impl Probe {
         }
     }
 
-    /// The directory that is asked about.
+    /// What is asked about: a path, an address, where the call does not say all.
     #[must_use]
-    pub fn directory(&self) -> Option<&str> {
+    pub fn about(&self) -> Option<&str> {
         match self {
             Self::CgroupDeviceQuery { directory } | Self::PerfCgroup { directory } => Some(directory),
             Self::CgroupDeviceLoad => None,
         }
     }
 
-    /// Asks the kernel; `directory` is what [`Probe::directory`] names.
-    pub(super) fn ask(&self, directory: Option<BorrowedFd<'_>>) -> Result<Answer, ReadError> {
-        let answer = match (self, directory) {
-            (Self::CgroupDeviceLoad, _) => sys::load_device_program().map(|()| "ok".to_owned()),
-            (Self::CgroupDeviceQuery { .. }, Some(directory)) => {
-                sys::count_device_programs(directory).map(|count| format!("ok, {count} programs"))
+    /// What has to be allowed before it may be asked; nothing for a mere read.
+    #[must_use]
+    pub fn takes(&self) -> Option<Allow> {
+        match self {
+            Self::CgroupDeviceQuery { .. } | Self::CgroupDeviceLoad | Self::PerfCgroup { .. } => None,
+        }
+    }
+
+    /// Asks the live machine; `open` opens a directory of it.
+    pub(super) fn ask(&self, open: &dyn Fn(&str) -> Result<OwnedFd, ReadError>) -> Result<Answer, ReadError> {
+        let answer = match self {
+            Self::CgroupDeviceLoad => sys::load_device_program().map(|()| "ok".to_owned()),
+            Self::CgroupDeviceQuery { directory } => {
+                sys::count_device_programs(open(directory)?.as_fd()).map(|n| format!("ok, {n} programs"))
             }
-            (Self::PerfCgroup { .. }, Some(directory)) => {
-                sys::open_cgroup_event(directory).map(|()| "ok".to_owned())
+            Self::PerfCgroup { directory } => {
+                sys::open_cgroup_event(open(directory)?.as_fd()).map(|()| "ok".to_owned())
             }
-            (_, None) => return Err(ReadError::new(self.call(), ReadErrorKind::LiveOnly)),
         };
         Ok(answer.map_or_else(|e| Answer::Errno(errno_name(&e)), Answer::Works))
     }
@@ -66,11 +77,11 @@ impl Probe {
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.call())?;
-        self.directory().map_or(Ok(()), |directory| write!(f, " on {directory}"))
+        self.about().map_or(Ok(()), |about| write!(f, " on {about}"))
     }
 }
 
-/// What the kernel answered. As a text it is `ok`, `ok, …` or the name of an error.
+/// What the machine answered. As a text it is `ok`, `ok, …` or the name of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It worked; the whole text.
@@ -122,6 +133,15 @@ impl Probed {
     #[must_use]
     pub fn works(&self) -> bool {
         matches!(self.result, Ok(Answer::Works(_)))
+    }
+
+    /// What stands behind `ok, ` in the answer; empty for a mere `ok`. None where it did not work.
+    #[must_use]
+    pub fn details(&self) -> Option<&str> {
+        match &self.result {
+            Ok(Answer::Works(text)) => Some(text.strip_prefix("ok, ").unwrap_or_default()),
+            _ => None,
+        }
     }
 
     /// The name of the error that the kernel gave.
@@ -176,7 +196,7 @@ mod tests {
         }
         fn probe(&self, probe: &Probe) -> Result<Answer, ReadError> {
             self.0.fetch_add(1, Ordering::Relaxed);
-            self.1.clone().map_err(|kind| ReadError::new(probe.directory().unwrap_or("/"), kind))
+            self.1.clone().map_err(|kind| ReadError::new(probe.about().unwrap_or("/"), kind))
         }
     }
 

@@ -31,6 +31,19 @@ standard input:4:12: error: there is no check `alhpa`
 }
 
 #[test]
+fn a_retry_without_units() {
+    assert_eq!(
+        errors("checks:\n  - check: beta\n    retry: { for: 30 }\n"),
+        "\
+standard input:5:19: error: `30` is not a duration: write it with units: 30s, 500ms, 1m30s, 2h
+  |
+5 |     retry: { for: 30 }
+  |                   ^^
+"
+    );
+}
+
+#[test]
 fn a_duplicate_key() {
     assert_eq!(
         errors("checks:\n  - check: alpha\n    severity: warn\n    severity: fail\n"),

@@ -33,6 +33,7 @@ fn round_trip(policy: &Policy) {
     for (a, b) in policy.rules.iter().zip(&again.rules) {
         assert_eq!((&a.id, a.check.meta().id), (&b.id, b.check.meta().id));
         assert_eq!((a.severity, a.on_unknown, &a.when), (b.severity, b.on_unknown, &b.when));
+        assert_eq!(a.retry, b.retry, "{text}");
         assert_eq!(bare(&a.with), bare(&b.with), "{text}");
     }
 }
@@ -45,6 +46,7 @@ checks:
     check: alpha
     severity: warn
     onUnknown: skip
+    retry: { for: 90s }
     when: { role: [worker, control-plane], cgroup: v2, kernel: ">=5.8", kubernetes: ">=1.22",
             architecture: [x86_64], environment: [vm, bare], inputs: { s: "off", n: [6, 7] } }
     with:
