@@ -165,9 +165,9 @@ fn problem(rule: &ModuleRule, severity: Severity, state: Option<ModuleState>, no
             let message = format!("{name} has to be loaded and is not; it can be, from {path}");
             Finding::problem(severity, &name, "not-loaded", message)
                 .evidence(proof.into_evidence())
-                .remedy(remedy::load(&name))
+                .remedy(node.on_the_host(remedy::load(&name)))
         }
-        Some(ModuleState::Blocked(why, proof)) => blocked(name, severity, &why, proof),
+        Some(ModuleState::Blocked(why, proof)) => blocked(name, severity, &why, proof, node),
         Some(ModuleState::Missing(proof)) => missing(name, severity, proof, node),
         Some(ModuleState::Unknown(unknown)) => {
             let message = format!("whether {name} can be had could not be determined");
@@ -184,9 +184,9 @@ fn problem(rule: &ModuleRule, severity: Severity, state: Option<ModuleState>, no
     }
 }
 
-fn blocked(name: String, severity: Severity, why: &str, proof: Proof) -> Finding {
+fn blocked(name: String, severity: Severity, why: &str, proof: Proof, node: &Node) -> Finding {
     let evidence = proof.into_evidence();
-    let remedy = remedy::unblock(&name, evidence.last());
+    let remedy = node.on_the_host(remedy::unblock(&name, evidence.last()));
     let message = format!("{name} is on disk, but will not be loaded: {why}");
     let cause = format!("module:{name}");
     Finding::problem(severity, name, "blocked", message).evidence(evidence).remedy(remedy).causes(cause)
@@ -196,7 +196,7 @@ fn missing(name: String, severity: Severity, proof: Proof, node: &Node) -> Findi
     let absence = remedy::Absence::of(&name, proof, node);
     let finding = Finding::problem(severity, name, "missing", absence.message)
         .evidence(absence.evidence)
-        .remedy(absence.remedy);
+        .remedy(node.on_the_host(absence.remedy));
     if absence.is_root { finding.causes(absence.cause) } else { finding.follows(absence.cause) }
 }
 
