@@ -6,7 +6,7 @@ use crate::{
     check::DynCheck,
     checks::{
         CgroupControllers, CgroupDelegation, CgroupHierarchy, Filesystems, KernelConfigCheck, KernelModules,
-        KernelVersion, Namespaces,
+        KernelVersion, Namespaces, Swap, Sysctl,
     },
 };
 
@@ -20,6 +20,8 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &KernelModules,
     &Filesystems,
     &Namespaces,
+    &Swap,
+    &Sysctl,
 ];
 
 /// The check called `id`.

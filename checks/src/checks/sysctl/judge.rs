@@ -1,0 +1,220 @@
+//! Judges one parameter, or those that a pattern stands for.
+
+use super::{absent, params::SysctlSetting};
+use crate::{
+    evidence::{Evidence, Proof, Unknown},
+    facts::sysctl::{Key, Value},
+    finding::{Finding, Remedy, Severity},
+    node::{Node, ReadError},
+};
+
+/// The file for what has to last: its name sorts after those of distributions (sysctl.d(5) recommends 60 to 90 for /etc).
+pub(super) const FILE: &str = "/etc/sysctl.d/90-kubernetes.conf";
+
+/// What kubeadm looks at itself, under the path of the file with dashes (FileContentCheck.Name).
+const KUBEADM: [&str; 4] = [
+    "net.ipv4.ip_forward",
+    "net.ipv6.conf.default.forwarding",
+    "net.bridge.bridge-nf-call-iptables",
+    "net.bridge.bridge-nf-call-ip6tables",
+];
+
+pub(super) fn judge(setting: &SysctlSetting, node: &Node) -> Finding {
+    let Some(key) = Key::parse(&setting.key) else {
+        let unknown = Unknown::new("that is no name of a parameter");
+        return Finding::undetermined(setting.severity, &setting.key, "unknown", "not looked at", &unknown);
+    };
+    let finding = if key.is_pattern() {
+        interfaces(setting, &key, node)
+    } else {
+        match node.sysctl(&key) {
+            Ok(value) => one(setting, &key, &value, node),
+            Err(e) if e.is_missing() => absent::judge(setting, &key, &e, node),
+            Err(e) => unknown(setting, &key, &e.unknown()),
+        }
+    };
+    let name = key.to_string();
+    if KUBEADM.contains(&name.as_str()) {
+        finding.kubeadm(format!("FileContent-{}", key.path().replace('/', "-")))
+    } else {
+        finding
+    }
+}
+
+pub(super) fn unknown(setting: &SysctlSetting, key: &Key, unknown: &Unknown) -> Finding {
+    let message = format!("whether {key} is {} could not be determined", setting.wanted());
+    Finding::undetermined(setting.severity, key.to_string(), "unknown", message, unknown)
+}
+
+fn one(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Finding {
+    match setting.holds(&value.text) {
+        None => {
+            let why = Unknown::new(format!("{} holds no such number", key.path())).tried([value.evidence()]);
+            unknown(setting, key, &why)
+        }
+        Some(true) => right(setting, key, value, node),
+        Some(false) => wrong(setting, key, value, node),
+    }
+}
+
+/// Right now; and after the next boot?
+fn right(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Finding {
+    let message = format!("{key} is {}", value.text);
+    let at_boot = node.sysctl_at_boot();
+    let Some(line) = at_boot.decides(key) else {
+        let finding = Finding::pass(key.to_string(), "right", message, value.evidence());
+        return match at_boot.unread.first() {
+            Some(e) => finding.note(format!("what the next boot sets is not known in full: {e}")),
+            None => finding,
+        };
+    };
+    let set = line.value.as_deref().unwrap_or_default();
+    if setting.holds(set) != Some(false) {
+        let proof = Proof::new(value.evidence()).and(line.evidence());
+        return Finding::pass(key.to_string(), "right", message, proof);
+    }
+    let (file, number) = &line.place;
+    let message =
+        format!("{key} is {} now, but line {number} of {file} sets it to {set} at boot", value.text);
+    Finding::problem(Severity::Warn, key.to_string(), "reset-at-boot", message)
+        .evidence([value.evidence(), line.evidence()])
+        .notes(setting.why.clone())
+        .remedy(lasting(Remedy::new(format!("Have {key} set to what it is now")), setting, key, node))
+}
+
+fn wrong(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Finding {
+    let message = format!("{key} is {}, and has to be {}", value.text, setting.wanted());
+    Finding::problem(setting.severity, key.to_string(), "wrong-value", message)
+        .evidence([value.evidence()])
+        .notes(setting.why.clone())
+        .remedy(set(setting, key, node))
+}
+
+/// How to set it, now and for good.
+pub(super) fn set(setting: &SysctlSetting, key: &Key, node: &Node) -> Remedy {
+    let remedy = Remedy::new(format!("Set {key}"));
+    match setting.right() {
+        Some(value) => {
+            let command = format!("sysctl -w {key}={}", quoted(&value));
+            lasting(remedy.command(command), setting, key, node)
+        }
+        None => Remedy::new(format!("Set {key}: it has to be {}", setting.wanted())),
+    }
+}
+
+/// The line that makes it last, and the one that has to go because it would come later.
+fn lasting(remedy: Remedy, setting: &SysctlSetting, key: &Key, node: &Node) -> Remedy {
+    let Some(value) = setting.right() else { return remedy };
+    let remedy = remedy.persistent(format!("echo '{key} = {value}' >> {FILE}"));
+    match node.sysctl_at_boot().decides(key) {
+        Some(line) if setting.holds(line.value.as_deref().unwrap_or_default()) == Some(false) => {
+            let (file, number) = &line.place;
+            if file.as_str() == FILE || later(file) {
+                return remedy.persistent(format!("take line {number} out of {file}: it would win"));
+            }
+            remedy
+        }
+        _ => remedy,
+    }
+}
+
+/// Whether a file is read after ours.
+fn later(file: &str) -> bool {
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    name(file) > name(FILE)
+}
+
+fn quoted(value: &str) -> String {
+    if value.contains(' ') { format!("'{value}'") } else { value.to_owned() }
+}
+
+/// The parameters of interfaces of which the kernel takes the larger of `all` and the interface's own
+/// (include/linux/inetdevice.h: IN_DEV_MAXCONF; IN_DEV_ORCONF of 0 and 1 comes to the same).
+const LARGER_COUNTS: [&str; 9] = [
+    "rp_filter",
+    "arp_announce",
+    "arp_ignore",
+    "arp_notify",
+    "arp_filter",
+    "arp_accept",
+    "send_redirects",
+    "proxy_arp",
+    "secure_redirects",
+];
+
+/// A pattern: one finding, with those that are not right.
+fn interfaces(setting: &SysctlSetting, key: &Key, node: &Node) -> Finding {
+    let Some(at) = key.parts().iter().position(|part| part.contains('*')) else {
+        return unknown(setting, key, &Unknown::new("there is no `*` in it"));
+    };
+    let directory = format!("/proc/sys/{}", key.parts()[..at].join("/"));
+    let names = match node.list(&directory) {
+        Ok(names) => names,
+        Err(e) if e.is_missing() => return absent::judge(setting, key, &e, node),
+        Err(e) => return unknown(setting, key, &e.unknown()),
+    };
+    let all = key.with_part(at, "all");
+    let combined = key.parts().last().is_some_and(|last| LARGER_COUNTS.contains(&last.as_str()));
+    let of_all = if combined { node.sysctl(&all).ok() } else { None };
+    let floor: Option<i64> = of_all.as_ref().and_then(|value| value.text.parse().ok());
+    let mut seen: Vec<Evidence> = Vec::new();
+    let mut differ: Vec<String> = Vec::new();
+    let mut unread: Option<ReadError> = None;
+    for name in names.iter().filter(|name| key.covers(&key.with_part(at, name))) {
+        match node.sysctl(&key.with_part(at, name)) {
+            Ok(value) => {
+                let own: Option<i64> = value.text.parse().ok();
+                let counts = match (own, floor) {
+                    (Some(own), Some(floor)) if name != "default" => own.max(floor).to_string(),
+                    _ => value.text.clone(),
+                };
+                if setting.holds(&counts) == Some(true) {
+                    seen.push(value.evidence());
+                } else {
+                    differ.push(format!("{name} {counts}"));
+                    seen.insert(0, value.evidence());
+                }
+            }
+            // An interface may go while it is looked at.
+            Err(e) if e.is_missing() => {}
+            Err(e) => unread = Some(unread.unwrap_or(e)),
+        }
+    }
+    let count = seen.len();
+    seen.truncate(8);
+    if !differ.is_empty() {
+        let message = format!("{key} has to be {}, and is not for {}", setting.wanted(), few(&differ));
+        return Finding::problem(setting.severity, key.to_string(), "wrong-value", message)
+            .evidence(seen)
+            .notes(setting.why.clone())
+            .remedy(set_each(setting, key, at, &differ));
+    }
+    match (seen.split_first(), unread) {
+        (_, Some(e)) => unknown(setting, key, &e.unknown()),
+        (None, None) => {
+            let nothing = Unknown::new(format!("{directory} has nothing of that name"));
+            unknown(setting, key, &nothing.tried([Evidence::new(directory, names.join(" "))]))
+        }
+        (Some((first, more)), None) => {
+            let proof = Proof::new(first.clone()).and_all(more.iter().cloned());
+            let message = format!("{key} is {} for all {count}", setting.wanted());
+            Finding::pass(key.to_string(), "right", message, proof)
+        }
+    }
+}
+
+fn few(differ: &[String]) -> String {
+    let shown: Vec<&str> = differ.iter().take(5).map(String::as_str).collect();
+    let more = differ.len() - shown.len();
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+fn set_each(setting: &SysctlSetting, key: &Key, at: usize, differ: &[String]) -> Remedy {
+    let remedy = Remedy::new(format!("Set {key} for each of them"));
+    let Some(value) = setting.right() else { return remedy };
+    let names = differ.iter().filter_map(|one| one.split(' ').next()).take(5);
+    let remedy = names.fold(remedy, |remedy, name| {
+        remedy.command(format!("sysctl -w {}={}", key.with_part(at, name), quoted(&value)))
+    });
+    remedy.persistent(format!("echo '{key} = {value}' >> {FILE}"))
+}
