@@ -8,6 +8,7 @@ mod kernel_config;
 mod kernel_modules;
 mod kernel_version;
 mod namespaces;
+mod ports;
 mod swap;
 mod sysctl;
 
@@ -19,5 +20,6 @@ pub use kernel_config::KernelConfigCheck;
 pub use kernel_modules::KernelModules;
 pub use kernel_version::KernelVersion;
 pub use namespaces::Namespaces;
+pub use ports::Ports;
 pub use swap::Swap;
 pub use sysctl::Sysctl;

@@ -16,6 +16,7 @@ pub mod modules;
 pub mod mounts;
 pub mod namespaces;
 pub mod release;
+pub mod sockets;
 pub mod swap;
 pub mod sysctl;
 pub mod systemd;

@@ -6,7 +6,7 @@ use crate::{
     check::DynCheck,
     checks::{
         CgroupControllers, CgroupDelegation, CgroupHierarchy, Filesystems, KernelConfigCheck, KernelModules,
-        KernelVersion, Namespaces, Swap, Sysctl,
+        KernelVersion, Namespaces, Ports, Swap, Sysctl,
     },
 };
 
@@ -22,6 +22,7 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Namespaces,
     &Swap,
     &Sysctl,
+    &Ports,
 ];
 
 /// The check called `id`.

@@ -5,12 +5,13 @@ pub(super) mod remedy;
 
 use crate::{
     check::{Check, Meta},
+    entry::Written,
     evidence::{Proof, Unknown},
     facts::modules::{ModuleState, fold},
     finding::{Finding, Findings, Severity},
     node::Node,
 };
-use item::{ModuleItem, ModuleRule};
+use item::ModuleRule;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -45,14 +46,14 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct KernelModulesParams {
     /// Modules without which the node cannot carry the work. Default: overlay, nf_conntrack.
-    pub required: Vec<ModuleItem>,
+    pub required: Vec<Written<ModuleRule>>,
     /// Modules that are worth a warning when they cannot be had. Default: none.
-    pub optional: Vec<ModuleItem>,
+    pub optional: Vec<Written<ModuleRule>>,
 }
 
 impl Default for KernelModulesParams {
     fn default() -> Self {
-        let required = ["overlay", "nf_conntrack"].map(ModuleItem::named);
+        let required = ["overlay", "nf_conntrack"].map(|name| Written(ModuleRule::named(name)));
         Self { required: required.into(), optional: Vec::new() }
     }
 }
@@ -76,7 +77,7 @@ impl Check for KernelModules {
 
     fn run(params: &KernelModulesParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         for (items, severity) in [(&params.required, Severity::Fail), (&params.optional, Severity::Warn)] {
-            for ModuleItem(rule) in items {
+            for Written(rule) in items {
                 let finding = judge(rule, severity, node);
                 out.push(finding.notes(rule.why.clone()));
             }

@@ -101,10 +101,10 @@ impl Check for Swap {
                 let message = "whether memory is swapped could not be determined";
                 Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, unknown)
             }
-            Ok(swap) if swap.areas.is_empty() => none(params.mode, &swap.evidence, node),
+            Ok(swap) if swap.areas.is_empty() => none(params.mode, swap.proof.clone(), node),
             Ok(swap) => match params.mode {
-                SwapMode::Off => active(&swap.areas, &swap.evidence, node),
-                SwapMode::Allowed => usable(params, &swap.areas, &swap.evidence, node),
+                SwapMode::Off => active(&swap.areas, swap.proof.clone(), node),
+                SwapMode::Allowed => usable(params, &swap.areas, &swap.proof, node),
             },
         };
         out.push(finding);
@@ -121,12 +121,7 @@ fn named(areas: &[Area]) -> String {
     format!("{}{more}", all.join(", "))
 }
 
-fn none(mode: SwapMode, evidence: &[Evidence], node: &Node) -> Finding {
-    let Some((first, others)) = evidence.split_first() else {
-        let unknown = Unknown::new("nothing showed whether there is swap");
-        return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", "not determined", &unknown);
-    };
-    let proof = Proof::new(first.clone()).and_all(others.iter().cloned());
+fn none(mode: SwapMode, proof: Proof, node: &Node) -> Finding {
     if mode == SwapMode::Allowed {
         return Finding::pass(SUBJECT, "off", "nothing is swapped", proof);
     }
@@ -157,7 +152,7 @@ fn bringers(at_boot: &[AtBoot]) -> String {
     at_boot.iter().map(|one| one.evidence.source.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn active(areas: &[Area], evidence: &[Evidence], node: &Node) -> Finding {
+fn active(areas: &[Area], proof: Proof, node: &Node) -> Finding {
     let kubelet = kubelet::settings(node);
     let (severity, what) = match kubelet.fail_swap_on {
         Some(false) => (Severity::Warn, "the kubelet's file says that it may run so (failSwapOn: false)"),
@@ -170,7 +165,7 @@ fn active(areas: &[Area], evidence: &[Evidence], node: &Node) -> Finding {
         "active",
         format!("memory is swapped to {}: {what}", named(areas)),
     )
-    .evidence(evidence.iter().cloned())
+    .evidence(proof.into_evidence())
     .evidence(kubelet.evidence)
     .evidence(at_boot.iter().map(|one| one.evidence.clone()))
     .remedy(node.on_the_host(remedy::off(areas, &at_boot)));
@@ -187,10 +182,11 @@ fn layout(node: &Node) -> Option<LayoutKind> {
 }
 
 /// Whether Kubernetes can deal with the swap that there is.
-fn usable(params: &SwapParams, areas: &[Area], evidence: &[Evidence], node: &Node) -> Finding {
+fn usable(params: &SwapParams, areas: &[Area], proof: &Proof, node: &Node) -> Finding {
     let named = named(areas);
+    let evidence = || proof.clone().into_evidence();
     let problem = |reason: &'static str, message: String| {
-        Finding::problem(Severity::Fail, SUBJECT, reason, message).evidence(evidence.iter().cloned())
+        Finding::problem(Severity::Fail, SUBJECT, reason, message).evidence(evidence())
     };
     let version = params.kubernetes_version.as_deref().and_then(crate::range::leading_version);
     if let Some(version) = version
@@ -214,7 +210,7 @@ fn usable(params: &SwapParams, areas: &[Area], evidence: &[Evidence], node: &Nod
         Err(unknown) => {
             let message = format!("whether the swap on {named} can be limited could not be determined");
             return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, unknown)
-                .evidence(evidence.iter().cloned());
+                .evidence(evidence());
         }
     }
     let kubelet = kubelet::settings(node);
@@ -227,7 +223,7 @@ fn usable(params: &SwapParams, areas: &[Area], evidence: &[Evidence], node: &Nod
             .remedy(remedy::let_the_kubelet());
     }
     let layout = Evidence::new("cgroup layout", LayoutKind::V2.as_str());
-    let proof = Proof::new(layout).and_all(evidence.iter().cloned()).and_all(kubelet.evidence);
+    let proof = Proof::new(layout).and_all(evidence()).and_all(kubelet.evidence);
     let message = format!("memory is swapped to {named}, on cgroup v2, where Kubernetes can limit it");
     let finding = Finding::pass(SUBJECT, "usable", message, proof);
     match kubelet.fail_swap_on {

@@ -6,7 +6,7 @@ pub use at_boot::{AtBoot, Bringer};
 
 use super::{Known, kernel_config::Setting, mounts::decode};
 use crate::{
-    evidence::{Evidence, Unknown},
+    evidence::{Proof, Unknown},
     node::{Node, ReadError},
     quantity::Quantity,
 };
@@ -84,8 +84,8 @@ fn area(line: &str) -> Option<Area> {
 pub struct Swap {
     /// The areas; none where nothing is swapped.
     pub areas: Vec<Area>,
-    /// What showed it; not empty.
-    pub evidence: Vec<Evidence>,
+    /// What showed it.
+    pub proof: Proof,
 }
 
 impl Node {
@@ -97,14 +97,13 @@ impl Node {
                 && let Ok(config) = self.kernel_config()
                 && config.get("CONFIG_SWAP") == Setting::NotSet
             {
-                return Ok(Swap { areas: Vec::new(), evidence: vec![config.evidence("CONFIG_SWAP")] });
+                return Ok(Swap { areas: Vec::new(), proof: config.evidence("CONFIG_SWAP").into() });
             }
             let text = read.text().map_err(ReadError::unknown)?;
             let strange = |why: &str| Unknown::new(format!("{PATH} {why}")).tried([read.evidence()]);
             let areas = parse(&text).ok_or_else(|| strange("is not what the kernel writes"))?;
-            if !areas.is_empty() {
-                let seen = areas.iter().map(|area| read.quote(&*area.line)).collect();
-                return Ok(Swap { areas, evidence: seen });
+            if let Some(proof) = Proof::of(areas.iter().map(|area| read.quote(&*area.line))) {
+                return Ok(Swap { areas, proof });
             }
             // A second witness: what hides the one from a container seldom hides the other in the same way.
             let meminfo = self.read("/proc/meminfo");
@@ -114,11 +113,11 @@ impl Node {
             });
             let seen = read.quote("no area");
             match total {
-                Some((0, line)) => Ok(Swap { areas, evidence: vec![seen, meminfo.quote(line)] }),
+                Some((0, line)) => Ok(Swap { areas, proof: Proof::new(seen).and(meminfo.quote(line)) }),
                 Some((_, line)) => {
                     Err(strange("lists no area, and /proc/meminfo counts swap").tried([meminfo.quote(line)]))
                 }
-                None => Ok(Swap { areas, evidence: vec![seen] }),
+                None => Ok(Swap { areas, proof: seen.into() }),
             }
         })
     }
@@ -164,9 +163,12 @@ mod tests {
     fn two_witnesses() {
         let swap = |memory: Memory| Node::in_memory(memory).swap().clone();
         let off = Memory::new().file(PATH, NONE);
-        assert_eq!(swap(off.clone()).unwrap().evidence.len(), 1);
+        assert_eq!(swap(off.clone()).unwrap().proof.into_evidence().len(), 1);
         let meminfo = |kb: u32| format!("MemTotal: 1 kB\nSwapTotal:   {kb} kB\n");
-        assert_eq!(swap(off.clone().file("/proc/meminfo", meminfo(0))).unwrap().evidence.len(), 2);
+        assert_eq!(
+            swap(off.clone().file("/proc/meminfo", meminfo(0))).unwrap().proof.into_evidence().len(),
+            2
+        );
         assert!(swap(off.file("/proc/meminfo", meminfo(5))).is_err());
         assert!(swap(Memory::new()).is_err(), "missing for any reason");
         assert!(swap(Memory::new().error(PATH, ReadErrorKind::Denied("EACCES"))).is_err());

@@ -189,14 +189,13 @@ fn interfaces(setting: &SysctlSetting, key: &Key, node: &Node) -> Finding {
             .notes(setting.why.clone())
             .remedy(set_each(setting, key, at, &differ));
     }
-    match (seen.split_first(), unread) {
+    match (Proof::of(seen), unread) {
         (_, Some(e)) => unknown(setting, key, &e.unknown()),
         (None, None) => {
             let nothing = Unknown::new(format!("{directory} has nothing of that name"));
             unknown(setting, key, &nothing.tried([Evidence::new(directory, names.join(" "))]))
         }
-        (Some((first, more)), None) => {
-            let proof = Proof::new(first.clone()).and_all(more.iter().cloned());
+        (Some(proof), None) => {
             let message = format!("{key} is {} for all {count}", setting.wanted());
             Finding::pass(key.to_string(), "right", message, proof)
         }
