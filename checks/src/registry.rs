@@ -5,8 +5,8 @@
 use crate::{
     check::DynCheck,
     checks::{
-        CgroupControllers, CgroupDelegation, CgroupHierarchy, Filesystems, KernelConfigCheck, KernelModules,
-        KernelVersion, Namespaces, Ports, Swap, Sysctl,
+        CgroupControllers, CgroupDelegation, CgroupHierarchy, Cpu, Filesystems, KernelConfigCheck,
+        KernelModules, KernelVersion, MemoryCheck, Namespaces, Ports, Swap, Sysctl,
     },
 };
 
@@ -20,6 +20,8 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &KernelModules,
     &Filesystems,
     &Namespaces,
+    &Cpu,
+    &MemoryCheck,
     &Swap,
     &Sysctl,
     &Ports,
