@@ -7,6 +7,7 @@ pub mod btf;
 pub mod cgroup;
 pub mod cmdline;
 pub mod cpu;
+pub mod disk;
 pub mod environment;
 pub mod filesystems;
 pub mod kallsyms;

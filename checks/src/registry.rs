@@ -5,8 +5,8 @@
 use crate::{
     check::DynCheck,
     checks::{
-        CgroupControllers, CgroupDelegation, CgroupHierarchy, Cpu, Filesystems, KernelConfigCheck,
-        KernelModules, KernelVersion, MemoryCheck, Namespaces, Ports, Swap, Sysctl,
+        CgroupControllers, CgroupDelegation, CgroupHierarchy, Cpu, DataDirectory, DiskSpace, Filesystems,
+        KernelConfigCheck, KernelModules, KernelVersion, MemoryCheck, Namespaces, Ports, Swap, Sysctl,
     },
 };
 
@@ -25,6 +25,8 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Swap,
     &Sysctl,
     &Ports,
+    &DiskSpace,
+    &DataDirectory,
 ];
 
 /// The check called `id`.
