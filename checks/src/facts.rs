@@ -5,6 +5,7 @@ pub mod boot_loader;
 pub mod boot_parameters;
 pub mod btf;
 pub mod cgroup;
+pub mod clock;
 pub mod cmdline;
 pub mod cpu;
 pub mod disk;

@@ -5,8 +5,9 @@
 use crate::{
     check::DynCheck,
     checks::{
-        CgroupControllers, CgroupDelegation, CgroupHierarchy, Cpu, DataDirectory, DiskSpace, Filesystems,
-        KernelConfigCheck, KernelModules, KernelVersion, MemoryCheck, Namespaces, Ports, Swap, Sysctl,
+        CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, Cpu, DataDirectory, DiskLatency,
+        DiskSpace, Filesystems, Hostname, Identity, KernelConfigCheck, KernelModules, KernelVersion,
+        MemoryCheck, Namespaces, Ports, Swap, Sysctl,
     },
 };
 
@@ -27,6 +28,10 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Ports,
     &DiskSpace,
     &DataDirectory,
+    &DiskLatency,
+    &ClockCheck,
+    &Hostname,
+    &Identity,
 ];
 
 /// The check called `id`.

@@ -35,6 +35,8 @@ pub enum Probe {
         /// The directory.
         directory: String,
     },
+    /// What the kernel knows of its clock.
+    Clock,
     /// How long writes to a file of its own take to reach the disk; takes [`Allow::Write`]. The file has no name, so that
     /// nothing is left of it, however this program ends.
     DiskLatency {
@@ -56,6 +58,7 @@ impl Probe {
             Self::CgroupDeviceLoad => "bpf(BPF_PROG_LOAD, BPF_PROG_TYPE_CGROUP_DEVICE)",
             Self::PerfCgroup { .. } => "perf_event_open(PERF_FLAG_PID_CGROUP)",
             Self::EntryTypes { .. } => "getdents(2)",
+            Self::Clock => "adjtimex(2)",
             Self::DiskLatency { .. } => "write(2) and fdatasync(2)",
         }
     }
@@ -68,7 +71,7 @@ impl Probe {
             | Self::PerfCgroup { directory }
             | Self::EntryTypes { directory }
             | Self::DiskLatency { directory, .. } => Some(directory),
-            Self::CgroupDeviceLoad => None,
+            Self::CgroupDeviceLoad | Self::Clock => None,
         }
     }
 
@@ -79,7 +82,8 @@ impl Probe {
             Self::CgroupDeviceQuery { .. }
             | Self::CgroupDeviceLoad
             | Self::PerfCgroup { .. }
-            | Self::EntryTypes { .. } => None,
+            | Self::EntryTypes { .. }
+            | Self::Clock => None,
             Self::DiskLatency { .. } => Some(Allow::Write),
         }
     }
@@ -94,6 +98,7 @@ impl Probe {
             Self::PerfCgroup { directory } => {
                 sys::open_cgroup_event(open(directory)?.as_fd()).map(|()| "ok".to_owned())
             }
+            Self::Clock => sys::read_clock(),
             Self::EntryTypes { directory } => disk::entry_types(open(directory)?).map_err(Into::into),
             Self::DiskLatency { directory, writes, millis } => {
                 disk::latency(&open(directory)?, *writes, *millis).map_err(Into::into)
