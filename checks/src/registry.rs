@@ -5,9 +5,9 @@
 use crate::{
     check::DynCheck,
     checks::{
-        CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, Cpu, DataDirectory, DiskLatency,
-        DiskSpace, Filesystems, Hostname, Identity, KernelConfigCheck, KernelModules, KernelVersion,
-        MemoryCheck, Namespaces, Ports, Swap, Sysctl,
+        CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
+        DataDirectory, DiskLatency, DiskSpace, Filesystems, Hostname, Identity, Interfaces,
+        KernelConfigCheck, KernelModules, KernelVersion, MemoryCheck, Namespaces, Ports, Swap, Sysctl,
     },
 };
 
@@ -32,6 +32,8 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &ClockCheck,
     &Hostname,
     &Identity,
+    &Interfaces,
+    &ClusterNetworks,
 ];
 
 /// The check called `id`.
