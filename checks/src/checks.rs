@@ -8,6 +8,7 @@ mod kernel_config;
 mod kernel_modules;
 mod kernel_version;
 mod namespaces;
+mod sysctl;
 
 pub use cgroup_controllers::CgroupControllers;
 pub use cgroup_delegation::CgroupDelegation;
@@ -17,3 +18,4 @@ pub use kernel_config::KernelConfigCheck;
 pub use kernel_modules::KernelModules;
 pub use kernel_version::KernelVersion;
 pub use namespaces::Namespaces;
+pub use sysctl::Sysctl;

@@ -16,6 +16,8 @@ pub mod modules;
 pub mod mounts;
 pub mod namespaces;
 pub mod release;
+pub mod sysctl;
+pub mod sysctl_boot;
 pub mod systemd;
 
 use crate::evidence::Unknown;

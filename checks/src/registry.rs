@@ -6,7 +6,7 @@ use crate::{
     check::DynCheck,
     checks::{
         CgroupControllers, CgroupDelegation, CgroupHierarchy, Filesystems, KernelConfigCheck, KernelModules,
-        KernelVersion, Namespaces,
+        KernelVersion, Namespaces, Sysctl,
     },
 };
 
@@ -20,6 +20,7 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &KernelModules,
     &Filesystems,
     &Namespaces,
+    &Sysctl,
 ];
 
 /// The check called `id`.

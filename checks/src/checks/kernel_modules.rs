@@ -166,6 +166,7 @@ fn problem(rule: &ModuleRule, severity: Severity, state: Option<ModuleState>, no
             Finding::problem(severity, &name, "not-loaded", message)
                 .evidence(proof.into_evidence())
                 .remedy(remedy::load(&name))
+                .causes(format!("module:{name}"))
         }
         Some(ModuleState::Blocked(why, proof)) => blocked(name, severity, &why, proof),
         Some(ModuleState::Missing(proof)) => missing(name, severity, proof, node),
