@@ -7,6 +7,7 @@ mod filesystems;
 mod kernel_config;
 mod kernel_modules;
 mod kernel_version;
+mod limits;
 mod namespaces;
 mod sysctl;
 
@@ -17,5 +18,6 @@ pub use filesystems::Filesystems;
 pub use kernel_config::KernelConfigCheck;
 pub use kernel_modules::KernelModules;
 pub use kernel_version::KernelVersion;
+pub use limits::Limits;
 pub use namespaces::Namespaces;
 pub use sysctl::Sysctl;

@@ -15,10 +15,12 @@ pub(crate) mod module_options;
 pub mod modules;
 pub mod mounts;
 pub mod namespaces;
+pub mod process_limits;
 pub mod release;
 pub mod sysctl;
 pub mod sysctl_boot;
 pub mod systemd;
+pub mod usage;
 
 use crate::evidence::Unknown;
 

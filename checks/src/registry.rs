@@ -6,7 +6,7 @@ use crate::{
     check::DynCheck,
     checks::{
         CgroupControllers, CgroupDelegation, CgroupHierarchy, Filesystems, KernelConfigCheck, KernelModules,
-        KernelVersion, Namespaces, Sysctl,
+        KernelVersion, Limits, Namespaces, Sysctl,
     },
 };
 
@@ -21,6 +21,7 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Filesystems,
     &Namespaces,
     &Sysctl,
+    &Limits,
 ];
 
 /// The check called `id`.
