@@ -9,6 +9,7 @@ mod kernel_modules;
 mod kernel_version;
 mod limits;
 mod namespaces;
+mod swap;
 mod sysctl;
 
 pub use cgroup_controllers::CgroupControllers;
@@ -20,4 +21,5 @@ pub use kernel_modules::KernelModules;
 pub use kernel_version::KernelVersion;
 pub use limits::Limits;
 pub use namespaces::Namespaces;
+pub use swap::Swap;
 pub use sysctl::Sysctl;

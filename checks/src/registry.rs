@@ -6,7 +6,7 @@ use crate::{
     check::DynCheck,
     checks::{
         CgroupControllers, CgroupDelegation, CgroupHierarchy, Filesystems, KernelConfigCheck, KernelModules,
-        KernelVersion, Limits, Namespaces, Sysctl,
+        KernelVersion, Limits, Namespaces, Swap, Sysctl,
     },
 };
 
@@ -22,6 +22,7 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Namespaces,
     &Sysctl,
     &Limits,
+    &Swap,
 ];
 
 /// The check called `id`.
