@@ -2,10 +2,10 @@
 
 use crate::{
     check::{Check, Meta},
-    evidence::{Evidence, Proof, Unknown},
+    evidence::{Evidence, Unknown},
     facts::{
         Known,
-        usage::{KeyUser, Usage},
+        usage::{KeyUser, Usage, under},
     },
     finding::{Finding, Findings, Remedy, Severity},
     node::Node,
@@ -165,9 +165,9 @@ fn machine_wide(subject: &'static str, what: &str, most: u64, usage: Known<Usage
     };
     let (used, of, key, percent) = (usage.used, usage.most, usage.limit, usage.percent());
     if percent < most {
-        // The number in use differs from run to run; it stands in the evidence.
+        // The number in use differs from run to run: it is told only where it is the point.
         let message = format!("less than {most} % of the {of} {what} that {key} allows are in use");
-        return Finding::pass(subject, "enough", message, usage.proof);
+        return Finding::pass(subject, "enough", message, usage.rough());
     }
     let (severity, reason) = exhausted(used >= of);
     let message = format!("{used} of the {of} {what} that {key} allows are in use ({percent} %)");
@@ -201,7 +201,8 @@ fn keys(most: u64, node: &Node) -> Finding {
     };
     if user.percent() < most {
         let message = format!("every user uses less than {most} % of the kernel keys that they may have");
-        return Finding::pass(subject, "enough", message, Proof::new(seen));
+        let rough = Evidence::new(seen.source, format!("{} at most", under(user.percent())));
+        return Finding::pass(subject, "enough", message, rough);
     }
     let ((keys, of_keys), (bytes, of_bytes)) = (user.keys, user.bytes);
     let (severity, reason) = exhausted(keys >= of_keys || bytes >= of_bytes);

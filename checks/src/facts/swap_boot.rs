@@ -10,8 +10,7 @@ use crate::{
 
 /// Where the administrator's units and masks lie.
 const UNITS: &str = "/etc/systemd/system";
-/// Services that make swap, with the directory of what wants them: zram-tools and dphys-swapfile of Debian, zram-config
-/// of Ubuntu.
+/// Services that make swap: of the packages zram-tools and dphys-swapfile of Debian, and zram-config of Ubuntu.
 const SERVICES: [&str; 3] = ["zramswap.service", "dphys-swapfile.service", "zram-config.service"];
 
 /// Which kind of thing brings swap back; each is undone in another way.
@@ -102,9 +101,8 @@ impl Node {
         self.fact(|| {
             let mut boot = SwapBoot::default();
             fstab::look(self, &mut boot);
-            units(self, &mut boot);
+            wanted(self, &mut boot);
             zram::look(self, &mut boot);
-            services(self, &mut boot);
             if !boot.sources.is_empty() && masked(self, &format!("{UNITS}/swap.target")) {
                 boot.notes
                     .push("swap.target is masked, but units of swap may be started by others as well".into());
@@ -114,47 +112,23 @@ impl Node {
     }
 }
 
-/// Units that swap.target wants, or a device (`dev-sda2.device.wants`).
-fn units(node: &Node, boot: &mut SwapBoot) {
+/// Units that swap.target or multi-user.target wants, and the services among the latter that make swap.
+fn wanted(node: &Node, boot: &mut SwapBoot) {
     for directory in ["swap.target.wants", "multi-user.target.wants"] {
         let directory = format!("{UNITS}/{directory}");
-        for name in boot.names(node, &directory).into_iter().filter(|n| n.ends_with(".swap")) {
+        for name in boot.names(node, &directory) {
+            let (origin, kind) = match name.as_str() {
+                unit if unit.strip_suffix(".swap").is_some() => (SwapOrigin::Unit, "unit"),
+                service if SERVICES.contains(&service) => (SwapOrigin::Service, "service"),
+                _ => continue,
+            };
             if masked(node, &format!("{UNITS}/{name}")) {
                 boot.notes.push(format!("{name} is masked"));
                 continue;
             }
-            let path = format!("{directory}/{name}");
-            boot.sources.push(SwapSource {
-                origin: SwapOrigin::Unit,
-                words: format!("the unit {name}"),
-                name,
-                evidence: Evidence::new(path, "exists"),
-            });
-        }
-    }
-}
-
-fn services(node: &Node, boot: &mut SwapBoot) {
-    for service in SERVICES {
-        let path = format!("{UNITS}/multi-user.target.wants/{service}");
-        let is_link = node.link(&path);
-        let there = match is_link {
-            Ok(to) => Some(to),
-            Err(e) if matches!(e.kind, ReadErrorKind::WrongKind(_)) => Some("exists".to_owned()),
-            Err(e) => {
-                if !e.is_missing() {
-                    boot.unread.get_or_insert(e.unknown());
-                }
-                None
-            }
-        };
-        if let Some(seen) = there.filter(|_| !masked(node, &format!("{UNITS}/{service}"))) {
-            boot.sources.push(SwapSource {
-                origin: SwapOrigin::Service,
-                name: service.to_owned(),
-                words: format!("the service {service}"),
-                evidence: Evidence::new(path, seen),
-            });
+            let words = format!("the {kind} {name}");
+            let evidence = Evidence::new(format!("{directory}/{name}"), "exists");
+            boot.sources.push(SwapSource { origin, name, words, evidence });
         }
     }
 }

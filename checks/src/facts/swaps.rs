@@ -73,15 +73,12 @@ pub(super) fn unescape(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('\\') {
         plain.push_str(before);
         let octal = after.get(..3).and_then(|o| u8::from_str_radix(o, 8).ok()).filter(u8::is_ascii);
-        match octal {
-            Some(byte) => {
-                plain.push(char::from(byte));
-                rest = after.get(3..).unwrap_or_default();
-            }
-            None => {
-                plain.push('\\');
-                rest = after;
-            }
+        if let Some(byte) = octal {
+            plain.push(char::from(byte));
+            rest = after.get(3..).unwrap_or_default();
+        } else {
+            plain.push('\\');
+            rest = after;
         }
     }
     plain + rest

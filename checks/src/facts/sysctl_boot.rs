@@ -153,7 +153,7 @@ fn files(node: &Node, boot: &mut SysctlBoot) -> Vec<String> {
         match node.list(directory) {
             Ok(names) => {
                 boot.seen = true;
-                for name in names.into_iter().filter(|n| n.ends_with(".conf")) {
+                for name in names.into_iter().filter(|n| n.strip_suffix(".conf").is_some()) {
                     let path = format!("{directory}/{name}");
                     by_name.entry(name).or_insert(path);
                 }
@@ -174,13 +174,25 @@ fn assignments(node: &Node, path: &str, boot: &mut SysctlBoot) -> Vec<Assignment
     match text(node, path) {
         Ok(text) => {
             boot.seen = boot.seen || text.is_some();
-            text.map(|t| parse(path, &t)).unwrap_or_default()
+            let text = text.unwrap_or_default();
+            if is_cut(&text) {
+                boot.unread.get_or_insert(Unknown::new(format!("{path} ends in the middle of a line")));
+            }
+            parse(path, &text)
         }
         Err(unknown) => {
             boot.unread.get_or_insert(unknown);
             Vec::new()
         }
     }
+}
+
+/// Whether the last line has no end and makes no sense: then there may have been more.
+fn is_cut(text: &str) -> bool {
+    let Some(last) = text.lines().last().map(str::trim).filter(|_| !text.ends_with('\n')) else {
+        return false;
+    };
+    !last.is_empty() && !last.starts_with(['#', ';']) && assignment("", 0, last).is_none()
 }
 
 /// What a file says; nothing where it is not there, leads nowhere, or is masked by a link to /dev/null.

@@ -15,17 +15,31 @@ pub struct Usage {
     pub most: u64,
     /// The settings that limit it; the first one binds.
     pub limit: &'static str,
+    /// The file that counts.
+    pub counter: &'static str,
     /// What showed it.
     pub proof: Proof,
 }
 
 impl Usage {
+    /// What showed it, rounded up to tens of per cent: the same in every run as long as nothing much changes.
+    #[must_use]
+    pub fn rough(&self) -> Evidence {
+        Evidence::new(self.counter, format!("{} of {}", under(self.percent()), self.most))
+    }
+
     /// How much is in use, in per cent, rounded down.
     #[must_use]
     pub fn percent(&self) -> u64 {
         let percent = u128::from(self.used) * 100 / u128::from(self.most.max(1));
         u64::try_from(percent).unwrap_or(u64::MAX)
     }
+}
+
+/// `under 20 %`.
+#[must_use]
+pub fn under(percent: u64) -> String {
+    format!("under {} %", (percent / 10).saturating_add(1).saturating_mul(10))
 }
 
 /// The three numbers of fs.file-nr: handles in use, zero since Linux 2.6, the most (Documentation/admin-guide/sysctl/fs.rst).
@@ -71,8 +85,8 @@ fn key_user(line: &str) -> Option<KeyUser> {
     let words: Vec<&str> = rest.split_ascii_whitespace().collect();
     let [_, _, keys, bytes] = words[..] else { return None };
     let pair = |text: &str| {
-        let (used, most) = text.split_once('/')?;
-        Some((used.parse().ok()?, most.parse().ok()?))
+        let (taken, most) = text.split_once('/')?;
+        Some((taken.parse().ok()?, most.parse().ok()?))
     };
     Some(KeyUser { user: user.trim().parse().ok()?, keys: pair(keys)?, bytes: pair(bytes)? })
 }
@@ -83,9 +97,10 @@ impl Node {
     /// # Errors
     /// When fs.file-nr can't be read or makes no sense.
     pub fn file_handles(&self) -> Known<Usage> {
-        let read = self.read("/proc/sys/fs/file-nr");
+        let counter = "/proc/sys/fs/file-nr";
+        let read = self.read(counter);
         let (used, most) = sensible(self, &read, file_nr)?;
-        Ok(Usage { used, most, limit: "fs.file-max", proof: Proof::new(read.evidence()) })
+        Ok(Usage { used, most, limit: "fs.file-max", counter, proof: Proof::new(read.evidence()) })
     }
 
     /// Threads, of which each process has one or more, against the smaller one of both limits.
@@ -93,7 +108,8 @@ impl Node {
     /// # Errors
     /// When one of the three files can't be read or makes no sense.
     pub fn threads(&self) -> Known<Usage> {
-        let read = self.read("/proc/loadavg");
+        let counter = "/proc/loadavg";
+        let read = self.read(counter);
         let used = sensible(self, &read, threads)?;
         let (ids, of_ids) = self.sysctl_number("kernel.pid_max")?;
         let (threads, of_threads) = self.sysctl_number("kernel.threads-max")?;
@@ -101,7 +117,7 @@ impl Node {
         let proof = Proof::new(seen).and(of_ids).and(of_threads);
         let (most, limit) =
             if ids <= threads { (ids, "kernel.pid_max") } else { (threads, "kernel.threads-max") };
-        Ok(Usage { used, most, limit, proof })
+        Ok(Usage { used, most, limit, counter, proof })
     }
 
     /// Connections that are tracked. `None` where nothing tracks any: the module is not loaded.
@@ -123,6 +139,7 @@ impl Node {
             used,
             most,
             limit: "net.netfilter.nf_conntrack_max",
+            counter: path,
             proof: Proof::new(seen).and(of_most),
         }))
     }

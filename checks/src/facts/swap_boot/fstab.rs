@@ -1,13 +1,24 @@
 //! Lines of /etc/fstab that swap is made of (fstab(5)).
 
 use super::{SwapBoot, SwapOrigin, SwapSource, UNITS, masked};
-use crate::{evidence::Evidence, facts::swaps::unescape, node::Node};
+use crate::{
+    evidence::{Evidence, Unknown},
+    facts::swaps::unescape,
+    node::Node,
+};
 
 const PATH: &str = "/etc/fstab";
 const LINES: usize = 10_000;
 
 pub(super) fn look(node: &Node, boot: &mut SwapBoot) {
     let Some(text) = boot.text(node, PATH) else { return };
+    let last = text.lines().last().unwrap_or_default().trim();
+    if !text.ends_with('\n')
+        && !last.starts_with('#')
+        && (1..4).contains(&last.split_ascii_whitespace().count())
+    {
+        boot.unread.get_or_insert(Unknown::new(format!("{PATH} ends in the middle of a line")));
+    }
     let mut found = false;
     for (line, what) in lines(&text) {
         if let Some(unit) = unit(&what).filter(|u| masked(node, &format!("{UNITS}/{u}"))) {

@@ -37,8 +37,8 @@ fn fstab_and_masks() {
     assert_eq!(sources(&memory), ["line 3 of /etc/fstab", "line 4 of /etc/fstab"]);
     let masked = memory.symlink("/etc/systemd/system/swap.img.swap", "/dev/null");
     assert_eq!(sources(&masked), ["line 4 of /etc/fstab"]);
-    let none = Memory::new().file("/etc/fstab", "# none\n");
-    let node = Node::in_memory(none);
+    let empty = Memory::new().file("/etc/fstab", "# none\n");
+    let node = Node::in_memory(empty);
     assert!(node.swap_boot().sources.is_empty() && node.swap_boot().nothing.len() == 1);
 }
 
@@ -85,6 +85,7 @@ fn what_cannot_be_read_is_said() {
     for memory in [
         Memory::new().error("/etc/fstab", denied.clone()),
         Memory::new().file("/etc/fstab", b"\xff\xfe\x00"),
+        Memory::new().file("/etc/fstab", "UUID=1 / ext4 defaults 0 1\n/swap.img none sw"),
         Memory::new().error("/etc/systemd/system/swap.target.wants", denied.clone()),
         Memory::new().error("/etc/systemd/zram-generator.conf", denied),
     ] {

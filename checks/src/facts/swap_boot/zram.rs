@@ -55,7 +55,9 @@ fn drop_ins(node: &Node, boot: &mut SwapBoot) -> Vec<String> {
     let mut by_name = BTreeMap::new();
     for place in PLACES {
         let directory = format!("{place}/{NAME}.d");
-        for name in boot.names(node, &directory).into_iter().filter(|n| n.ends_with(".conf")).take(100) {
+        for name in
+            boot.names(node, &directory).into_iter().filter(|n| n.strip_suffix(".conf").is_some()).take(100)
+        {
             let path = format!("{directory}/{name}");
             by_name.entry(name).or_insert(path);
         }

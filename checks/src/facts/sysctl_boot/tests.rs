@@ -96,6 +96,11 @@ fn what_cannot_be_read_is_said() {
     assert!(unread(Memory::new().error("/etc/sysctl.d", denied.clone())));
     assert!(unread(Memory::new().error("/etc/sysctl.d/x.conf", denied)));
     assert!(unread(Memory::new().file("/etc/sysctl.d/x.conf", b"\xff\xfe")));
+    let file = |text: &str| Memory::new().file("/etc/sysctl.d/x.conf", text);
+    assert!(unread(file("net.ipv4.ip_for")));
+    assert!(
+        !unread(file("net.ipv4.ip_forward = 1")) && !unread(file("# comment")) && !unread(file("nonsense\n"))
+    );
     assert!(!unread(Memory::new()));
     assert!(!Node::in_memory(Memory::new()).sysctl_boot().was_seen());
 }
