@@ -17,6 +17,8 @@ const DIRECTORIES: [&str; 5] =
 /// The old file. procps reads it last (sysctl(8), --system); systemd does not read it (systemd-sysctl.service(8)),
 /// unless a link in sysctl.d leads to it, as in Debian until 12.
 const OLD: &str = "/etc/sysctl.conf";
+/// The name of that link in every distribution that has it.
+const LINK: &str = "/99-sysctl.conf";
 /// No more files and lines than these are looked at.
 const FILES: usize = 500;
 const LINES: usize = 100_000;
@@ -117,17 +119,18 @@ impl Node {
     pub fn sysctl_boot(&self) -> &SysctlBoot {
         self.fact(|| {
             let mut boot = SysctlBoot::default();
-            for path in files(self, &mut boot) {
-                let lines = assignments(self, &path, &mut boot);
+            let files = files(self, &mut boot);
+            for path in &files {
+                let lines = assignments(self, path, &mut boot);
                 boot.lines.extend(lines);
             }
+            let systemd = systemd_applies(self);
+            if systemd && files.iter().any(|f| f.ends_with(LINK)) {
+                return boot;
+            }
             let old = assignments(self, OLD, &mut boot);
-            if systemd_applies(self) {
-                // What a link in sysctl.d leads to says the same, line by line.
-                let same =
-                    |a: &Assignment, b: &Assignment| (a.line, &a.key, &a.value) == (b.line, &b.key, &b.value);
-                let linked = old.iter().all(|o| boot.lines.iter().any(|l| same(o, l)));
-                boot.passed_over = if linked { Vec::new() } else { old };
+            if systemd {
+                boot.passed_over = old;
             } else {
                 boot.lines.extend(old);
             }

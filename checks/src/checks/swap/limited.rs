@@ -52,8 +52,17 @@ pub(super) fn judge(params: &SwapParams, swaps: Swaps, node: &Node) -> Finding {
                 .needs("give the kubelet failSwapOn: false and memorySwap.swapBehavior, then ask again");
             undetermined(&areas, &unknown, seen)
         }
-        Ok(Some(kubelet)) => of_kubelet(&areas, kubelet, version.as_ref(), seen),
+        Ok(Some(kubelet)) => of_kubelet(&areas, kubelet, version.as_ref(), seen).notes(secrets(node)),
     }
+}
+
+/// Secrets lie on a tmpfs, which the kubelet mounts with `noswap` where the kernel knows that (Linux 6.3, and backports:
+/// the kubelet tries it; pkg/kubelet/cm/container_manager_linux.go, IsTmpfsNoswapOptionSupported).
+fn secrets(node: &Node) -> Option<String> {
+    let old = node.kernel_release().as_ref().is_ok_and(|r| r.version < Version::new(6, 3, 0));
+    old.then(|| {
+        "secrets and other volumes in memory may be written to swap: a tmpfs can be kept out of it from Linux 6.3 on".into()
+    })
 }
 
 fn problem(reason: &'static str, message: String, seen: Vec<Evidence>) -> Finding {

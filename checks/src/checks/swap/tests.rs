@@ -110,6 +110,11 @@ fn limited_needs_cgroup_v2_and_a_kubelet_that_knows() {
         assert_eq!(verdict(&memory, SwapMode::Limited, version), want, "{version:?} {memory:#?}");
     }
     assert!(find(&with(good), SwapMode::Limited, None).message().contains("LimitedSwap"));
+    let noted = |release: &str| {
+        let memory = with(good).file("/proc/sys/kernel/osrelease", release);
+        find(&memory, SwapMode::Limited, None).all_notes().iter().any(|n| n.contains("tmpfs"))
+    };
+    assert!(noted("6.1.0-56-amd64\n") && !noted("6.12.107+deb13-amd64\n"));
     assert!(find(&with("failSwapOn: false\n"), SwapMode::Limited, None).message().contains("NoSwap"));
 }
 
