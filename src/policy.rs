@@ -4,6 +4,8 @@
 //! then resolved into a [`Policy`] (profiles extended, inputs filled in, parameters bound to their checks), with
 //! every problem of every file collected on the way.
 
+mod checksum;
+mod compact;
 mod date;
 mod diagnostics;
 mod lint;

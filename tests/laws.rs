@@ -73,9 +73,9 @@ checks:
   - check: limits
     with: {usedAtMost: 1, openFiles: 65536, nrOpen: 99999999}
   - check: swap
-  - id: limited-swap
+  - id: swap-allowed
     check: swap
-    with: {mode: limited, kubernetesVersion: '1.29'}
+    with: {mode: allowed, kubernetesVersion: '1.29'}
 ";
 
 fn load(text: &str, on_unknown: OnUnknown) -> Arc<Policy> {

@@ -39,6 +39,12 @@ impl Proof {
         Self(vec![first])
     }
 
+    /// A proof that rests on all of these; none where there are none.
+    pub fn of(all: impl IntoIterator<Item = Evidence>) -> Option<Self> {
+        let all: Vec<Evidence> = all.into_iter().collect();
+        (!all.is_empty()).then_some(Self(all))
+    }
+
     /// The same proof with one more piece of evidence.
     #[must_use]
     pub fn and(mut self, more: Evidence) -> Self {

@@ -5,8 +5,8 @@
 use crate::{
     check::DynCheck,
     checks::{
-        CgroupControllers, CgroupDelegation, CgroupHierarchy, Filesystems, KernelConfigCheck, KernelModules,
-        KernelVersion, Limits, Namespaces, Swap, Sysctl,
+        CgroupControllers, CgroupDelegation, CgroupHierarchy, Cpu, Filesystems, KernelConfigCheck,
+        KernelModules, KernelVersion, Limits, MemoryCheck, Namespaces, Ports, Swap, Sysctl,
     },
 };
 
@@ -20,9 +20,12 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &KernelModules,
     &Filesystems,
     &Namespaces,
+    &Cpu,
+    &MemoryCheck,
+    &Swap,
     &Sysctl,
     &Limits,
-    &Swap,
+    &Ports,
 ];
 
 /// The check called `id`.

@@ -2,15 +2,16 @@
 
 use super::{
     Source,
+    checksum::sha256,
+    compact,
     diagnostics::{Diagnostic, FileId, Place, Text},
+    profiles,
     read::{Document, Reader},
     yaml,
 };
 use preflight_checks::{DynCheck, value::Span};
-use sha2::{Digest, Sha256};
 use std::{
     collections::HashSet,
-    fmt::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -88,12 +89,16 @@ impl Files {
             }
         };
         if self.sha256.is_empty() {
-            self.sha256 = sha256(&bytes);
+            self.sha256 = match source {
+                Source::Profile(name) => profiles::find(name).map(|p| p.sha256.to_owned()),
+                Source::File(_) | Source::Stdin(_) => None,
+            }
+            .unwrap_or_else(|| sha256(&bytes));
         }
         let file = self.texts.len();
         self.via.push(via);
         self.opened.insert(identity.clone());
-        if let Some(document) = self.read(file, source.to_string(), bytes) {
+        if let Some(document) = self.read(file, source, bytes) {
             self.chain.push((identity, source.to_string()));
             for word in &document.extends {
                 self.add(&relative(source, &word.text), Some(word.at));
@@ -125,7 +130,8 @@ impl Files {
         self.out.push(diagnostic.help(help));
     }
 
-    fn read(&mut self, file: FileId, name: String, bytes: Vec<u8>) -> Option<Document> {
+    fn read(&mut self, file: FileId, source: &Source, bytes: Vec<u8>) -> Option<Document> {
+        let name = source.to_string();
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(e) => {
@@ -141,7 +147,12 @@ impl Files {
             }
         };
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-        let parsed = yaml::parse(&text);
+        // A profile was read when the program was built.
+        let parsed = match source {
+            Source::Profile(name) => profiles::find(name).and_then(|p| compact::read(p.tree)),
+            Source::File(_) | Source::Stdin(_) => None,
+        };
+        let parsed = parsed.map_or_else(|| yaml::parse(&text), |root| Ok((root, Vec::new())));
         let too_large = text.len() > yaml::SIZE_LIMIT;
         self.texts.push(Text::new(name, if too_large { String::new() } else { text }));
         match parsed {
@@ -209,13 +220,4 @@ fn relative(to: &Source, entry: &str) -> Source {
         }
         (source, _) => source,
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a String does not fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
 }

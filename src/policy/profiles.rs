@@ -11,6 +11,23 @@ pub struct Profile {
     pub description: &'static str,
     /// The file.
     pub text: &'static str,
+    /// What it says, as build.rs read it.
+    pub(super) tree: &'static [u8],
+    /// The checksum of the file, which build.rs computed.
+    pub(super) sha256: &'static str,
+}
+
+/// A file of configs/profiles/, as text and as what build.rs made of it.
+macro_rules! profile {
+    ($name:literal, $description:literal) => {
+        Profile {
+            name: $name,
+            description: $description,
+            text: include_str!(concat!("../../configs/profiles/", $name, ".yaml")),
+            tree: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".tree")),
+            sha256: include_str!(concat!(env!("OUT_DIR"), "/", $name, ".sha256")),
+        }
+    };
 }
 
 impl Profile {
@@ -28,26 +45,10 @@ pub const DEFAULT: &str = "kubernetes-node";
 
 /// Every profile, in the order in which `preflight profiles` lists them.
 pub static ALL: &[Profile] = &[
-    Profile {
-        name: DEFAULT,
-        description: "What any node of a Kubernetes cluster needs",
-        text: include_str!("../../configs/profiles/kubernetes-node.yaml"),
-    },
-    Profile {
-        name: "kubernetes-worker",
-        description: "What a worker of a Kubernetes cluster needs",
-        text: include_str!("../../configs/profiles/kubernetes-worker.yaml"),
-    },
-    Profile {
-        name: "kubernetes-control-plane",
-        description: "What a control plane node of a Kubernetes cluster needs",
-        text: include_str!("../../configs/profiles/kubernetes-control-plane.yaml"),
-    },
-    Profile {
-        name: "minimal",
-        description: "What any container runtime needs",
-        text: include_str!("../../configs/profiles/minimal.yaml"),
-    },
+    profile!("kubernetes-node", "What any node of a Kubernetes cluster needs"),
+    profile!("kubernetes-worker", "What a worker of a Kubernetes cluster needs"),
+    profile!("kubernetes-control-plane", "What a control plane node of a Kubernetes cluster needs"),
+    profile!("minimal", "What any container runtime needs"),
 ];
 
 /// The profile called `name`.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings Debian kernels into the cache and prints a directory for each, with the kernel and its configuration where the
-# package puts them. Nothing is installed, and the machine's own apt lists are not touched.
+# package puts them, and those of its modules that tests load below lib/modules, unpacked, with their index. Nothing is
+# installed, and the machine's own apt lists are not touched.
 #
 # usage: kernels.sh WANTED...      WANTED is a series, such as 6.1 or 7, or a release, such as 6.1.0-56-cloud-amd64, or
 #                                  several of them with commas: the first of them that is to be had
@@ -13,6 +14,9 @@ cache=${PREFLIGHT_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/preflight-vm}
 readonly suites=(bullseye bookworm bookworm-backports trixie trixie-backports)
 readonly security=(bullseye-security bookworm-security trixie-security)
 readonly keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# The modules that a test may load, by the directories of the kernel's tree in which they and what they need lie.
+readonly modules=(crypto drivers/block drivers/net fs/overlayfs fs/xfs lib mm net)
 
 fail() {
     echo "kernels.sh: $*" >&2
@@ -28,11 +32,11 @@ kernel_of() {
     return 1
 }
 
-# cached WANTED: prints the newest unpacked tree that fits.
+# cached WANTED: prints the newest unpacked tree that fits. One without modules is from before there were tests for them.
 cached() {
     local tree
     while read -r tree; do
-        kernel_of "$tree" && { echo "$tree"; return; }
+        kernel_of "$tree" && compgen -G "$tree/lib/modules/*/modules.dep" >/dev/null && { echo "$tree"; return; }
     done < <(printf '%s\n' "$cache/kernels/$1" "$cache/kernels/$1".*-cloud-amd64 | sort --version-sort --reverse)
     return 1
 }
@@ -71,19 +75,33 @@ newest() {
         sort --version-sort | tail -n 1
 }
 
-# unpack RELEASE: fetches the packages and unpacks the kernel and its configuration only. What is in the cache is whole.
+# index TREE RELEASE: the modules uncompressed and in one place, whatever the package's habits, with modules.dep.
+index() {
+    local here=$1/lib/modules/$2
+    mkdir -p "$here"
+    [[ ! -d $1/usr/lib/modules/$2/kernel ]] || mv "$1/usr/lib/modules/$2"/{kernel,modules.*} "$here/"
+    find "$here" -name '*.ko.xz' -exec xz --decompress {} +
+    busybox depmod -b "$1" "$2"
+}
+
+# unpack RELEASE: fetches the packages and unpacks what is wanted of them only. What is in the cache is whole.
 unpack() {
     local release=$1 work package
     work=$(mktemp -d "$cache/work.XXXXXX")
-    for package in linux-image linux-binary linux-base; do # from 6.19 on the last two, before the first
+    for package in linux-image linux-binary linux-modules linux-base; do # from 6.19 on the last three, before the first
         (cd "$work" && apt-get download -qq "$package-$release" >/dev/null 2>&1) || true
     done
     mkdir "$work/tree"
     for package in "$work"/*.deb; do
         [[ -e $package ]] || continue
         dpkg-deb --fsys-tarfile "$package" | tar -x -C "$work/tree" --wildcards --no-wildcards-match-slash \
-            './boot/vmlinuz-*' './boot/config-*' './usr/lib/modules/*/vmlinuz' './usr/lib/modules/*/config' 2>/dev/null || true
+            './boot/vmlinuz-*' './boot/config-*' './usr/lib/modules/*/vmlinuz' './usr/lib/modules/*/config' \
+            './lib/modules/*/modules.*' './usr/lib/modules/*/modules.*' \
+            "${modules[@]/#/./lib/modules/$release/kernel/}" "${modules[@]/#/./usr/lib/modules/$release/kernel/}" \
+            2>/dev/null || true
     done
+    index "$work/tree" "$release"
+    rm -rf "$cache/kernels/$release"
     if kernel_of "$work/tree"; then mv "$work/tree" "$cache/kernels/$release"; fi
     rm -r "$work"
     [[ -d $cache/kernels/$release ]] || fail "no package brought the kernel $release"

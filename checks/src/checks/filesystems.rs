@@ -154,7 +154,7 @@ fn never_built(name: &str, option: &str, severity: Severity, known: &Known, node
     let message = format!("the kernel does not know the file system {name}, which no module can bring");
     Finding::problem(severity, name, "missing", message)
         .evidence(std::iter::once(known.evidence(name)).chain(config))
-        .remedy(Remedy::new(format!("Boot a kernel that was built with {option}")).reboot())
+        .remedy(node.on_the_host(Remedy::new(format!("Boot a kernel that was built with {option}")).reboot()))
         .follows(option)
 }
 
@@ -174,7 +174,7 @@ fn by_module(name: &str, severity: Severity, known: &Known, node: &Node) -> Find
         }
         ModuleState::Blocked(why, proof) => {
             let evidence = proof.into_evidence();
-            let remedy = remedy::unblock(name, evidence.last());
+            let remedy = node.on_the_host(remedy::unblock(name, evidence.last()));
             let message = format!("the module of the file system {name} will not be loaded: {why}");
             Finding::problem(severity, name, "blocked", message)
                 .evidence(std::iter::once(seen).chain(evidence))
@@ -186,7 +186,7 @@ fn by_module(name: &str, severity: Severity, known: &Known, node: &Node) -> Find
             let message = format!("the kernel does not know the file system {name}: {}", absence.message);
             Finding::problem(severity, name, "missing", message)
                 .evidence(std::iter::once(seen).chain(absence.evidence))
-                .remedy(absence.remedy)
+                .remedy(node.on_the_host(absence.remedy))
                 .follows(absence.cause)
         }
         // The kernel's own list outweighs what says that it should be on it.
@@ -195,7 +195,9 @@ fn by_module(name: &str, severity: Severity, known: &Known, node: &Node) -> Find
                 format!("the kernel does not know the file system {name}, though it has a module {name}");
             Finding::problem(severity, name, "missing", message)
                 .evidence(std::iter::once(seen).chain(proof.into_evidence()))
-                .remedy(Remedy::new(format!("Boot a kernel that brings the file system {name}")).reboot())
+                .remedy(node.on_the_host(
+                    Remedy::new(format!("Boot a kernel that brings the file system {name}")).reboot(),
+                ))
         }
         ModuleState::Unknown(unknown) => undetermined(name, severity, &unknown.tried([seen])),
     }
@@ -220,7 +222,7 @@ fn loadable(name: &str, path: &str, proof: Proof, node: &Node) -> Finding {
             // containerd's unit loads overlay by its name before it starts; not every runtime does.
             Finding::problem(Severity::Warn, name, "not-on-demand", message)
                 .evidence(proof.and(evidence).into_evidence())
-                .remedy(remedy)
+                .remedy(node.on_the_host(remedy))
         }
         Err(unknown) => undetermined(name, Severity::Warn, &unknown),
     }

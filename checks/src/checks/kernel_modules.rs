@@ -5,12 +5,13 @@ pub(super) mod remedy;
 
 use crate::{
     check::{Check, Meta},
+    entry::Written,
     evidence::{Proof, Unknown},
     facts::modules::{ModuleState, fold},
     finding::{Finding, Findings, Severity},
     node::Node,
 };
-use item::{ModuleItem, ModuleRule};
+use item::ModuleRule;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -45,14 +46,14 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct KernelModulesParams {
     /// Modules without which the node cannot carry the work. Default: overlay, nf_conntrack.
-    pub required: Vec<ModuleItem>,
+    pub required: Vec<Written<ModuleRule>>,
     /// Modules that are worth a warning when they cannot be had. Default: none.
-    pub optional: Vec<ModuleItem>,
+    pub optional: Vec<Written<ModuleRule>>,
 }
 
 impl Default for KernelModulesParams {
     fn default() -> Self {
-        let required = ["overlay", "nf_conntrack"].map(ModuleItem::named);
+        let required = ["overlay", "nf_conntrack"].map(|name| Written(ModuleRule::named(name)));
         Self { required: required.into(), optional: Vec::new() }
     }
 }
@@ -76,7 +77,7 @@ impl Check for KernelModules {
 
     fn run(params: &KernelModulesParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         for (items, severity) in [(&params.required, Severity::Fail), (&params.optional, Severity::Warn)] {
-            for ModuleItem(rule) in items {
+            for Written(rule) in items {
                 let finding = judge(rule, severity, node);
                 out.push(finding.notes(rule.why.clone()));
             }
@@ -165,10 +166,10 @@ fn problem(rule: &ModuleRule, severity: Severity, state: Option<ModuleState>, no
             let message = format!("{name} has to be loaded and is not; it can be, from {path}");
             Finding::problem(severity, &name, "not-loaded", message)
                 .evidence(proof.into_evidence())
-                .remedy(remedy::load(&name))
+                .remedy(node.on_the_host(remedy::load(&name)))
                 .causes(format!("module:{name}"))
         }
-        Some(ModuleState::Blocked(why, proof)) => blocked(name, severity, &why, proof),
+        Some(ModuleState::Blocked(why, proof)) => blocked(name, severity, &why, proof, node),
         Some(ModuleState::Missing(proof)) => missing(name, severity, proof, node),
         Some(ModuleState::Unknown(unknown)) => {
             let message = format!("whether {name} can be had could not be determined");
@@ -185,9 +186,9 @@ fn problem(rule: &ModuleRule, severity: Severity, state: Option<ModuleState>, no
     }
 }
 
-fn blocked(name: String, severity: Severity, why: &str, proof: Proof) -> Finding {
+fn blocked(name: String, severity: Severity, why: &str, proof: Proof, node: &Node) -> Finding {
     let evidence = proof.into_evidence();
-    let remedy = remedy::unblock(&name, evidence.last());
+    let remedy = node.on_the_host(remedy::unblock(&name, evidence.last()));
     let message = format!("{name} is on disk, but will not be loaded: {why}");
     let cause = format!("module:{name}");
     Finding::problem(severity, name, "blocked", message).evidence(evidence).remedy(remedy).causes(cause)
@@ -197,7 +198,7 @@ fn missing(name: String, severity: Severity, proof: Proof, node: &Node) -> Findi
     let absence = remedy::Absence::of(&name, proof, node);
     let finding = Finding::problem(severity, name, "missing", absence.message)
         .evidence(absence.evidence)
-        .remedy(absence.remedy);
+        .remedy(node.on_the_host(absence.remedy));
     if absence.is_root { finding.causes(absence.cause) } else { finding.follows(absence.cause) }
 }
 

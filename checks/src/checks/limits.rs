@@ -131,7 +131,7 @@ fn of_process(subject: &'static str, row: &str, least: u64, node: &Node) -> Find
 /// No process can be given more open files than this, not by LimitNOFILE= either.
 fn nr_open(least: u64, node: &Node) -> Finding {
     let key = "fs.nr_open";
-    match node.sysctl_number(key) {
+    match node.number_at("/proc/sys/fs/nr_open") {
         Ok((number, seen)) if number >= least => {
             Finding::pass(key, "enough", format!("a process may be given {number} open files"), seen)
         }

@@ -1,76 +1,79 @@
-//! `swap`: Swap is off, or it is what the kubelet can deal with, after a boot as well.
+//! `swap`: Whether memory is swapped now or will be after a boot, and whether the kubelet can live with it.
 
-mod limited;
-mod remedies;
+mod kubelet;
+mod remedy;
 
 use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
     facts::{
         cgroup::LayoutKind,
-        swap_boot::SwapBoot,
-        swaps::{Swap as Area, SwapKind, Swaps},
+        swap::{Area, AtBoot},
     },
     finding::{Finding, Findings, Severity},
-    node::Node,
-    quantity::Quantity,
-    range::leading_version,
+    node::{Node, ReadError},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What the policy makes of swap.
+/// Whether memory is swapped now or will be after a boot, and whether the kubelet can live with it.
+///
+/// ## What it looks at
+/// /proc/swaps (partitions, files, compressed memory) with SwapTotal of /proc/meminfo as a second witness; what would
+/// bring swap back at boot: /etc/fstab, .swap units, zram-generator, the services zramswap, dphys-swapfile and
+/// zram-config; the cgroup layout; and failSwapOn and swapBehavior of /var/lib/kubelet/config.yaml where it is there.
+/// Partitions that systemd finds by their type (systemd-gpt-auto-generator) are not looked for.
+///
+/// With `mode: off` there has to be none: `active` fails, `returns-at-boot` warns, `off` passes. Where the kubelet's file
+/// says that it accepts swap, `active` only warns. With `mode: allowed` the node may swap where Kubernetes can deal with
+/// it: `needs-cgroup-v2`, `refused-by-kubelet` and `too-old` fail, `usable` and `off` pass.
+///
+/// ## Why it matters
+/// A kubelet does not start with swap on unless failSwapOn is false, which is not its default in any version. Where it
+/// starts, memory limits hold less than they say: on cgroup v1 a container can swap beyond its limit at will, so
+/// Kubernetes supports swap on cgroup v2 only. Swap that was switched off by hand comes back with the next boot, and the
+/// node does not come back with it.
+///
+/// ## How to mend it
+/// `swapoff -a`, and take out what brings it back: comment the line of /etc/fstab out, `systemctl mask` the unit, leave
+/// an empty /etc/systemd/zram-generator.conf. swapoff needs as much free memory as is swapped. Or let the kubelet have
+/// it: `failSwapOn: false` and `memorySwap: { swapBehavior: LimitedSwap }` in its configuration, on cgroup v2.
+///
+/// ## Sources
+/// proc_swaps(5), fstab(5), systemd.swap(5); KEP-2400 (NodeSwap: alpha in 1.22, beta in 1.28 for cgroup v2 only, on by
+/// default since 1.30, stable in 1.34; failSwapOn stays true by default); kubernetes/kubernetes#104854 (kubeadm only
+/// warns since 1.28); zram-generator.conf(5).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct SwapParams {
+    /// `off` or `allowed`. Default: off.
+    pub mode: SwapMode,
+    /// The version of the kubelet that shall run here; what it can do with swap depends on it. Default: not known, and
+    /// not judged.
+    pub kubernetes_version: Option<String>,
+}
+
+/// Whether a node may swap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum SwapMode {
-    /// No swap: what the kubelet wants unless it is told otherwise.
+    /// There is to be no swap.
     #[default]
     Off,
-    /// Swap may be on where the kubelet can deal with it: cgroup v2, NodeSwap, failSwapOn: false.
-    Limited,
-    /// Swap may be on.
+    /// There may be swap where Kubernetes can deal with it.
     Allowed,
 }
 
-/// Swap is off, or it is what the kubelet can deal with, after a boot as well.
-///
-/// ## What it looks at
-/// /proc/swaps: partitions, files and compressed memory (zram). Then what would bring swap back at the next boot:
-/// /etc/fstab, units that swap.target wants, zram-generator.conf with its drop-ins, and the services zramswap,
-/// zram-config and dphys-swapfile; what is masked does not count. Where swap is on, the cgroup layout and what
-/// /var/lib/kubelet/config.yaml says of it are put into the same verdict. Nothing is switched off.
-///
-/// `off` passes; `on` does not (mode `off`); `returns-at-boot` warns of swap that is off now and comes back. In mode
-/// `limited`, `usable` passes, and `cgroup-v1`, `kubelet-refuses`, `feature-gate` and `unsupported-version` say what is
-/// in the way.
-///
-/// ## Why it matters
-/// A kubelet with its default configuration does not start while swap is on. Swap that was switched off by hand comes
-/// back with the next boot, and then the node does not. Pods can use swap on cgroup v2 only, because v1 has no limit
-/// for swap alone.
-///
-/// ## How to mend it
-/// `swapoff -a`, and take away what brings it back: the line in /etc/fstab, the unit (`systemctl mask`), or
-/// zram-generator's configuration. Or let the kubelet have it: `failSwapOn: false` and
-/// `memorySwap: { swapBehavior: LimitedSwap }`.
-///
-/// ## Sources
-/// proc_swaps(5), fstab(5), systemd.swap(5), zram-generator.conf(5); kubernetes.io, Swap memory management; KEP-2400
-/// (NodeSwap: alpha 1.22, beta 1.28 and off, on since 1.30, stable 1.34); kubelet.config.k8s.io/v1beta1 (failSwapOn is
-/// true by default); kubeadm's check Swap (an error until 1.27, a warning since).
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct SwapParams {
-    /// `off` (default), `limited` or `allowed`.
-    pub mode: SwapMode,
-    /// The version of Kubernetes that the node will run, for example `1.35`. Without it, the newest rules hold.
-    pub kubernetes_version: Option<String>,
+impl Default for SwapParams {
+    fn default() -> Self {
+        Self { mode: SwapMode::Off, kubernetes_version: None }
+    }
 }
 
 /// The check `swap`.
 pub struct Swap;
 
-/// One finding for all of it: what is on, and what comes back, is one question.
+/// What the one finding is about.
 const SUBJECT: &str = "active";
 
 impl Check for Swap {
@@ -78,130 +81,155 @@ impl Check for Swap {
 
     const META: Meta = Meta {
         id: "swap",
-        summary: "Swap is off, or it is what the kubelet can deal with, after a boot as well",
+        summary: "Whether memory is swapped now or after a boot, and whether the kubelet can live with it",
         since: "0.1.0",
         kubeadm: Some("Swap"),
     };
 
     fn validate(params: &SwapParams) -> Result<(), String> {
         match &params.kubernetes_version {
-            Some(text) if leading_version(text).is_none() => {
-                Err(format!("kubernetesVersion `{text}` is no version; write for example `1.35`"))
+            Some(version) if crate::range::leading_version(version).is_none() => {
+                Err(format!("`{version}` is not a version of Kubernetes; write for example \"1.36\""))
             }
             _ => Ok(()),
         }
     }
 
     fn run(params: &SwapParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
-        out.push(match node.swaps() {
+        let finding = match node.swap() {
             Err(unknown) => {
-                let severity = if params.mode == SwapMode::Allowed { Severity::Warn } else { Severity::Fail };
-                let message = "whether swap is on could not be determined";
-                Finding::undetermined(severity, SUBJECT, "unknown", message, &unknown)
+                let message = "whether memory is swapped could not be determined";
+                Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, unknown)
             }
-            Ok(swaps) => judge(params, swaps, node),
-        });
+            Ok(swap) if swap.areas.is_empty() => none(params.mode, swap.proof.clone(), node),
+            Ok(swap) => match params.mode {
+                SwapMode::Off => active(&swap.areas, swap.proof.clone(), node),
+                SwapMode::Allowed => usable(params, &swap.areas, &swap.proof, node),
+            },
+        };
+        out.push(finding);
         Ok(())
     }
 }
 
-fn judge(params: &SwapParams, swaps: Swaps, node: &Node) -> Finding {
-    match (params.mode, swaps.areas.is_empty()) {
-        (SwapMode::Off, false) => on(&swaps, node),
-        (SwapMode::Off, true) => off(swaps.proof, node),
-        (SwapMode::Limited, false) => limited::judge(params, swaps, node),
-        (SwapMode::Limited, true) => {
-            Finding::pass(SUBJECT, "off", "no swap is on, and none has to be", swaps.proof)
-        }
-        (SwapMode::Allowed, false) => {
-            let message = format!("swap is on, which this policy allows: {}", listed(&swaps.areas));
-            Finding::pass(SUBJECT, "on", message, swaps.proof)
-        }
-        (SwapMode::Allowed, true) => Finding::pass(SUBJECT, "off", "no swap is on", swaps.proof),
+/// `/dev/zram0 (3.8Gi, compressed memory (zram)) and /swapfile (1Gi, a file)`.
+fn named(areas: &[Area]) -> String {
+    let one = |a: &Area| format!("{} ({}, {})", a.name, a.size, a.kind.as_str());
+    let all: Vec<String> = areas.iter().take(4).map(one).collect();
+    let more = areas.len().saturating_sub(all.len());
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", all.join(", "))
+}
+
+fn none(mode: SwapMode, proof: Proof, node: &Node) -> Finding {
+    if mode == SwapMode::Allowed {
+        return Finding::pass(SUBJECT, "off", "nothing is swapped", proof);
+    }
+    let (at_boot, unread) = node.swap_at_boot();
+    if at_boot.is_empty() {
+        let finding =
+            Finding::pass(SUBJECT, "off", "nothing is swapped, and nothing brings swap at boot", proof);
+        return unlooked(finding, &unread);
+    }
+    let message = format!("nothing is swapped now, but the next boot brings swap: {}", bringers(&at_boot));
+    Finding::problem(Severity::Warn, SUBJECT, "returns-at-boot", message)
+        .evidence(proof.into_evidence())
+        .evidence(at_boot.iter().map(|one| one.evidence.clone()))
+        .remedy(remedy::keep_off(&at_boot))
+}
+
+/// A pass may rest on what is; that a file could not be read which speaks of the next boot is said, not hidden.
+fn unlooked(finding: Finding, unread: &[ReadError]) -> Finding {
+    match unread.first() {
+        None => finding,
+        Some(e) => finding
+            .note(format!("what the next boot brings is not known in full: {e}"))
+            .evidence(unread.iter().map(ReadError::evidence)),
     }
 }
 
-/// The areas in a few words. How much of them is in use changes all the time and is not among them.
-fn listed(areas: &[Area]) -> String {
-    let shown = |a: &Area| format!("{} ({}, {})", a.name, a.kind.as_str(), Quantity::bytes(a.size));
-    let mut words: Vec<String> = areas.iter().take(4).map(shown).collect();
-    words.extend(areas.len().checked_sub(4).filter(|n| *n > 0).map(|n| format!("{n} more")));
-    words.join(", ")
+fn bringers(at_boot: &[AtBoot]) -> String {
+    at_boot.iter().map(|one| one.evidence.source.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// What brings swap back, in a few words.
-fn brings_back(boot: &SwapBoot) -> String {
-    let mut words: Vec<&str> = boot.sources.iter().take(4).map(|s| s.words.as_str()).collect();
-    let more = boot.sources.len().checked_sub(4).filter(|n| *n > 0).map(|n| format!("{n} more"));
-    words.extend(more.as_deref());
-    words.join(", ")
-}
-
-fn evidence(boot: &SwapBoot) -> impl Iterator<Item = Evidence> {
-    boot.sources.iter().take(8).map(|s| s.evidence.clone())
-}
-
-/// On, and it must not be.
-fn on(swaps: &Swaps, node: &Node) -> Finding {
-    let boot = node.swap_boot();
-    let kubelet = node.kubelet_swap().ok().flatten();
-    let told = kubelet.as_ref().is_some_and(|k| !k.fail_swap_on);
-    let then = if told {
-        "the kubelet here starts all the same (failSwapOn: false), but this policy wants it off"
-    } else {
-        "the kubelet does not start with swap on unless it is told to (failSwapOn is true by default)"
+fn active(areas: &[Area], proof: Proof, node: &Node) -> Finding {
+    let kubelet = kubelet::settings(node);
+    let (severity, what) = match kubelet.fail_swap_on {
+        Some(false) => (Severity::Warn, "the kubelet's file says that it may run so (failSwapOn: false)"),
+        _ => (Severity::Fail, "a kubelet does not start with it unless failSwapOn is false"),
     };
-    let message = format!("swap is on: {}; {then}", listed(&swaps.areas));
-    let mut finding = Finding::problem(Severity::Fail, SUBJECT, "on", message)
-        .evidence(swaps.proof.clone().into_evidence())
-        .evidence(evidence(boot))
-        .evidence(kubelet.into_iter().flat_map(|k| k.evidence))
-        .remedy(remedies::switch_off(&swaps.areas, boot))
-        .notes(boot.notes.clone());
-    if told {
-        finding =
-            finding.note("where swap is wanted, `mode: limited` asks for what the kubelet needs for it");
-    }
-    if !boot.sources.is_empty() {
-        return finding.note(format!("{} would bring it back at the next boot", brings_back(boot)));
-    }
-    match (&boot.unread, swaps.areas.iter().any(|a| a.kind == SwapKind::Partition)) {
-        (Some(unknown), _) => finding.note(format!("whether it comes back at boot is not known: {}", unknown.reason)),
-        (None, true) => finding.note(
-            "no file was found that brings it back at boot; a partition with the type of swap on the disk of the root file \
-             system is used without any (systemd-gpt-auto-generator)",
-        ),
-        (None, false) => finding.note("no file was found that brings it back at boot"),
+    let (at_boot, _) = node.swap_at_boot();
+    let finding = Finding::problem(
+        severity,
+        SUBJECT,
+        "active",
+        format!("memory is swapped to {}: {what}", named(areas)),
+    )
+    .evidence(proof.into_evidence())
+    .evidence(kubelet.evidence)
+    .evidence(at_boot.iter().map(|one| one.evidence.clone()))
+    .remedy(node.on_the_host(remedy::off(areas, &at_boot)));
+    match layout(node) {
+        Some(LayoutKind::V1 | LayoutKind::Hybrid) => {
+            finding.note("on cgroup v1 Kubernetes does not support swap at all")
+        }
+        _ => finding.note("with `mode: allowed` the policy can let nodes swap on cgroup v2 (KEP-2400)"),
     }
 }
 
-/// Off, as it has to be: is it tomorrow?
-fn off(proof: Proof, node: &Node) -> Finding {
-    let boot = node.swap_boot();
-    if !boot.sources.is_empty() {
-        let message = format!("no swap is on now, but {} brings it back at the next boot", brings_back(boot));
-        return Finding::problem(Severity::Warn, SUBJECT, "returns-at-boot", message)
-            .evidence(proof.into_evidence())
-            .evidence(evidence(boot))
-            .notes(boot.notes.clone())
-            .remedy(remedies::keep_off(boot));
-    }
-    if let Some(unknown) = &boot.unread {
-        let message = "no swap is on now, but whether the next boot brings some is not known";
-        return Finding::undetermined(Severity::Warn, SUBJECT, "boot-unknown", message, unknown)
-            .evidence(proof.into_evidence());
-    }
-    if boot.nothing.is_empty() {
-        return Finding::pass(SUBJECT, "off", "no swap is on", proof)
-            .note("there is no /etc/fstab here to bring it back");
-    }
-    let message = "no swap is on, and nothing brings it back at boot";
-    Finding::pass(SUBJECT, "off", message, proof.and_all(boot.nothing.clone())).notes(boot.notes.clone())
+fn layout(node: &Node) -> Option<LayoutKind> {
+    node.cgroup_layout().as_ref().ok().map(|layout| layout.kind)
 }
 
-/// Whether the layout is v2, by which alone pods can use swap.
-fn is_v2(kind: LayoutKind) -> bool {
-    kind == LayoutKind::V2
+/// Whether Kubernetes can deal with the swap that there is.
+fn usable(params: &SwapParams, areas: &[Area], proof: &Proof, node: &Node) -> Finding {
+    let named = named(areas);
+    let evidence = || proof.clone().into_evidence();
+    let problem = |reason: &'static str, message: String| {
+        Finding::problem(Severity::Fail, SUBJECT, reason, message).evidence(evidence())
+    };
+    let version = params.kubernetes_version.as_deref().and_then(crate::range::leading_version);
+    if let Some(version) = version
+        && version < semver::Version::new(1, 28, 0)
+    {
+        let message =
+            format!("memory is swapped to {named}, and Kubernetes {version} can't limit swap (1.28 can)");
+        return problem("too-old", message).remedy(node.on_the_host(remedy::off(areas, &[])));
+    }
+    match node.cgroup_layout() {
+        Ok(found) if found.kind == LayoutKind::V2 => {}
+        Ok(found) => {
+            let message = format!(
+                "memory is swapped to {named}, but the cgroups are {}: Kubernetes limits swap on v2 only",
+                found.kind.as_str()
+            );
+            return problem("needs-cgroup-v2", message)
+                .remedy(node.on_the_host(remedy::off(areas, &[])))
+                .follows("cgroup-layout");
+        }
+        Err(unknown) => {
+            let message = format!("whether the swap on {named} can be limited could not be determined");
+            return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, unknown)
+                .evidence(evidence());
+        }
+    }
+    let kubelet = kubelet::settings(node);
+    if kubelet.fail_swap_on == Some(true) {
+        let message = format!(
+            "memory is swapped to {named}, and the kubelet's file does not let it start with swap on"
+        );
+        return problem("refused-by-kubelet", message)
+            .evidence(kubelet.evidence)
+            .remedy(remedy::let_the_kubelet());
+    }
+    let layout = Evidence::new("cgroup layout", LayoutKind::V2.as_str());
+    let proof = Proof::new(layout).and_all(evidence()).and_all(kubelet.evidence);
+    let message = format!("memory is swapped to {named}, on cgroup v2, where Kubernetes can limit it");
+    let finding = Finding::pass(SUBJECT, "usable", message, proof);
+    match kubelet.fail_swap_on {
+        None => finding.note("the kubelet must be told so: failSwapOn: false in its configuration"),
+        Some(_) => finding.notes(kubelet.behavior.map(|b| format!("the kubelet's swapBehavior is {b}"))),
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,19 @@
-//! `sysctl`: Settings of the kernel have the values that the work needs, and will have them after a boot.
+//! `sysctl`: Kernel parameters have the values that the node needs, now and after the next boot.
 
+mod absent;
 mod judge;
 mod params;
-mod remedies;
-mod several;
+
+use params::SysctlParams;
 
 use crate::{
     check::{Check, Meta},
     evidence::Unknown,
+    facts::sysctl::Key,
     finding::Findings,
     node::Node,
 };
-use params::SysctlParams;
+use std::collections::HashSet;
 
 /// The check `sysctl`.
 pub struct Sysctl;
@@ -21,26 +23,28 @@ impl Check for Sysctl {
 
     const META: Meta = Meta {
         id: "sysctl",
-        summary: "Settings of the kernel have the values that the work needs, after a boot as well",
+        summary: "Kernel parameters have the values that the node needs, now and after the next boot",
         since: "0.1.0",
         kubeadm: None,
     };
 
     fn validate(params: &SysctlParams) -> Result<(), String> {
-        params::validate(params)
+        if params.settings.is_empty() {
+            return Err("no parameter is named; write some under `settings`".into());
+        }
+        let mut seen = HashSet::new();
+        for setting in &params.settings {
+            setting.validate()?;
+            if !seen.insert(Key::parse(&setting.key)) {
+                return Err(format!("`{}` is named twice", setting.key));
+            }
+        }
+        Ok(())
     }
 
     fn run(params: &SysctlParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         for setting in &params.settings {
-            let finding = match setting.key.0.wildcard() {
-                Some(at) => several::judge(setting, at, node),
-                None => judge::judge(setting, node),
-            };
-            let finding = finding.notes(setting.why.clone());
-            out.push(match setting.kubeadm_name() {
-                Some(name) => finding.kubeadm(name),
-                None => finding,
-            });
+            out.push(judge::judge(setting, node));
         }
         Ok(())
     }

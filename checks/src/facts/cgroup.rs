@@ -12,6 +12,7 @@ pub mod headroom;
 pub mod ladder;
 mod layout;
 pub mod masks;
+mod own_limits;
 pub mod pressure;
 mod state;
 mod survey;
@@ -20,5 +21,6 @@ pub mod tree;
 
 pub use ladder::Step;
 pub use layout::{CGROUP_ROOT, Layout, LayoutKind};
+pub use own_limits::{OwnLimit, OwnLimits};
 pub use state::{Basis, MaskSide, State, Subsystem};
 pub use survey::{Ask, Survey, Unified, Universe, UniverseSource};

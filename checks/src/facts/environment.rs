@@ -2,6 +2,7 @@
 
 mod architecture;
 mod detect;
+mod host;
 
 use crate::{evidence::Evidence, node::Node};
 use schemars::JsonSchema;

@@ -133,7 +133,7 @@ fn mounts_line(line: &str) -> Option<Mount> {
 
 /// Undoes the kernel's escapes of space, tab, newline, backslash and `#` (fs/proc_namespace.c, `mangle`):
 /// a backslash and three octal digits.
-fn decode(word: &str) -> String {
+pub(crate) fn decode(word: &str) -> String {
     let mut out = Vec::with_capacity(word.len());
     let mut rest = word.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

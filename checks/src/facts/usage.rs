@@ -92,6 +92,16 @@ fn key_user(line: &str) -> Option<KeyUser> {
 }
 
 impl Node {
+    /// The one number that a file of /proc/sys holds; the kernel ends it with a newline.
+    ///
+    /// # Errors
+    /// When it is missing, can't be read, or holds anything else.
+    pub fn number_at(&self, path: &str) -> Known<(u64, Evidence)> {
+        let read = self.read(path);
+        let number = sensible(self, &read, |text| text.strip_suffix('\n')?.trim().parse().ok())?;
+        Ok((number, read.quote(number.to_string())))
+    }
+
     /// File handles.
     ///
     /// # Errors
@@ -111,8 +121,8 @@ impl Node {
         let counter = "/proc/loadavg";
         let read = self.read(counter);
         let used = sensible(self, &read, threads)?;
-        let (ids, of_ids) = self.sysctl_number("kernel.pid_max")?;
-        let (threads, of_threads) = self.sysctl_number("kernel.threads-max")?;
+        let (ids, of_ids) = self.number_at("/proc/sys/kernel/pid_max")?;
+        let (threads, of_threads) = self.number_at("/proc/sys/kernel/threads-max")?;
         let seen = Evidence::new(read.path(), format!("{used} threads"));
         let proof = Proof::new(seen).and(of_ids).and(of_threads);
         let (most, limit) =
@@ -133,8 +143,8 @@ impl Node {
                 _ => Err(not_there(path, self)),
             };
         }
-        let (used, seen) = self.sysctl_number("net.netfilter.nf_conntrack_count")?;
-        let (most, of_most) = self.sysctl_number("net.netfilter.nf_conntrack_max")?;
+        let (used, seen) = self.number_at(path)?;
+        let (most, of_most) = self.number_at("/proc/sys/net/netfilter/nf_conntrack_max")?;
         Ok(Ok(Usage {
             used,
             most,

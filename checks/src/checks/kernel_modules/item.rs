@@ -1,12 +1,9 @@
 //! How a policy names a module: by its name alone, or by a map that says more.
 
-use crate::{facts::modules::fold, range::Range};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, value::MapAccessDeserializer},
-};
-use std::{collections::BTreeSet, fmt};
+use crate::{entry::Entry, facts::modules::fold, range::Range};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeSet;
 
 /// What is asked of one module.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -30,58 +27,22 @@ pub struct ModuleRule {
 }
 
 impl ModuleRule {
+    /// The module `name`, and nothing more said of it.
+    pub(super) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), any_of: Vec::new(), why: None, kernel: None, loaded: false }
+    }
+
     /// The module and its alternatives.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.any_of).map(String::as_str)
     }
 }
 
-/// One entry of a list of modules.
-///
-/// Read by hand, not as an untagged enum, so that a mistake inside the map keeps its place.
-#[derive(Debug)]
-pub struct ModuleItem(pub ModuleRule);
+impl Entry for ModuleRule {
+    const WORD: &'static str = "the name of a module";
 
-impl ModuleItem {
-    /// The module `name`, and nothing more said of it.
-    pub(super) fn named(name: &str) -> Self {
-        Self(ModuleRule { name: name.to_owned(), any_of: Vec::new(), why: None, kernel: None, loaded: false })
-    }
-}
-
-impl<'de> Deserialize<'de> for ModuleItem {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = ModuleItem;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a module, or a map with `name`")
-            }
-
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<ModuleItem, E> {
-                Ok(ModuleItem::named(name))
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<ModuleItem, A::Error> {
-                ModuleRule::deserialize(MapAccessDeserializer::new(map)).map(ModuleItem)
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-impl JsonSchema for ModuleItem {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ModuleItem".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let rule = generator.subschema_for::<ModuleRule>();
-        json_schema!({
-            "description": "A module: its name, or a map that says more.",
-            "anyOf": [{ "type": "string" }, rule]
-        })
+    fn from_word(name: &str) -> Result<Self, String> {
+        Ok(Self::named(name))
     }
 }
 

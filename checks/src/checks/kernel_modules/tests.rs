@@ -26,11 +26,11 @@ fn machine() -> Memory {
 }
 
 fn rule(name: &str) -> ModuleRule {
-    ModuleItem::named(name).0
+    ModuleRule::named(name)
 }
 
 fn finding(memory: &Memory, rule: ModuleRule) -> Finding {
-    let params = KernelModulesParams { required: vec![ModuleItem(rule)], optional: vec![] };
+    let params = KernelModulesParams { required: vec![Written(rule)], optional: vec![] };
     let mut out = Findings::default();
     KernelModules::run(&params, &Node::in_memory(memory.clone()), &mut out).unwrap();
     let mut found = out.into_inner();
@@ -183,7 +183,8 @@ fn what_it_is_for_is_told() {
 
 #[test]
 fn optional_modules_only_warn() {
-    let params = KernelModulesParams { required: vec![], optional: vec![ModuleItem::named("xt_comment")] };
+    let params =
+        KernelModulesParams { required: vec![], optional: vec![Written(ModuleRule::named("xt_comment"))] };
     let mut out = Findings::default();
     KernelModules::run(&params, &Node::in_memory(machine()), &mut out).unwrap();
     assert_eq!(out.into_inner()[0].0.severity(), Severity::Warn);
@@ -251,7 +252,7 @@ fn mistakes_inside_an_item_keep_their_places() {
 #[test]
 fn what_has_the_shape_and_is_still_wrong() {
     let validate = |names: &[&str]| {
-        let required = names.iter().map(|n| ModuleItem::named(n)).collect();
+        let required = names.iter().map(|n| Written(ModuleRule::named(n))).collect();
         KernelModules::validate(&KernelModulesParams { required, optional: vec![] })
     };
     assert!(validate(&["overlay", "fs-ext4"]).is_ok());

@@ -1,228 +1,219 @@
-//! One setting: what it is, what it should be, and what the next boot makes of it.
+//! Judges one parameter, or those that a pattern stands for.
 
-use super::{params::SysctlSetting, remedies};
+use super::{absent, params::SysctlSetting};
 use crate::{
-    checks::kernel_modules::remedy,
     evidence::{Evidence, Proof, Unknown},
-    facts::{
-        kernel_config::Setting,
-        modules::{ModuleState, fold},
-        sysctl::{Key, NetworkSettings, SysctlValue},
-        sysctl_boot::Assignment,
-    },
-    finding::{Finding, Severity},
-    node::{Node, Origin},
+    facts::sysctl::{Key, Value},
+    finding::{Finding, Remedy, Severity},
+    node::{Node, ReadError},
 };
 
+/// The file for what has to last: its name sorts after those of distributions (sysctl.d(5) recommends 60 to 90 for /etc).
+pub(super) const FILE: &str = "/etc/sysctl.d/90-kubernetes.conf";
+
+/// What kubeadm looks at itself, under the path of the file with dashes (FileContentCheck.Name).
+const KUBEADM: [&str; 4] = [
+    "net.ipv4.ip_forward",
+    "net.ipv6.conf.default.forwarding",
+    "net.bridge.bridge-nf-call-iptables",
+    "net.bridge.bridge-nf-call-ip6tables",
+];
+
 pub(super) fn judge(setting: &SysctlSetting, node: &Node) -> Finding {
-    let key = &setting.key.0;
-    if let Some(finding) = not_the_nodes(setting, node) {
-        return finding;
-    }
-    let value = match node.sysctl(key) {
-        Ok(Some(value)) => value,
-        Ok(None) => return missing(setting, &key.path(), node),
-        Err(unknown) => return undetermined(setting, &unknown),
+    let Some(key) = Key::parse(&setting.key) else {
+        let unknown = Unknown::new("that is no name of a parameter");
+        return Finding::undetermined(setting.severity, &setting.key, "unknown", "not looked at", &unknown);
     };
-    let finding = match setting.suits(&value.text) {
-        Err(why) => {
-            let unknown = Unknown::new(format!("{}: {why}", key.path())).tried([value.evidence]);
-            return undetermined(setting, &unknown);
+    let finding = if key.is_pattern() {
+        interfaces(setting, &key, node)
+    } else {
+        match node.sysctl(&key) {
+            Ok(value) => one(setting, &key, &value, node),
+            Err(e) if e.is_missing() => absent::judge(setting, &key, &e, node),
+            Err(e) => unknown(setting, &key, &e.unknown()),
         }
-        Ok(true) => right(setting, value, node),
-        Ok(false) => wrong(setting, value, node),
     };
-    notes(finding, key, node)
-}
-
-pub(super) fn undetermined(setting: &SysctlSetting, unknown: &Unknown) -> Finding {
-    let subject = setting.key.0.dotted();
-    let message = format!("what {subject} is set to could not be determined");
-    Finding::undetermined(setting.severity, subject, "unknown", message, unknown)
-}
-
-/// Settings of the network that are those of this program's container are none of the node's.
-pub(super) fn not_the_nodes(setting: &SysctlSetting, node: &Node) -> Option<Finding> {
-    if setting.key.0.top() != "net" {
-        return None;
-    }
-    let NetworkSettings::OfAnother(seen) = node.network_settings() else { return None };
-    let unknown = Unknown::new("/proc/sys/net shows the network of this container, not the node's")
-        .tried([seen.clone()])
-        .needs("run in the node's network (hostNetwork: true)");
-    Some(undetermined(setting, &unknown))
-}
-
-pub(super) fn notes(finding: Finding, key: &Key, node: &Node) -> Finding {
-    match node.network_settings() {
-        NetworkSettings::OfNamespace(_) if key.top() == "net" => {
-            finding.note("preflight runs in a network namespace of its own, and this is the value there")
-        }
-        _ => finding,
-    }
-}
-
-fn wrong(setting: &SysctlSetting, value: SysctlValue, node: &Node) -> Finding {
-    let key = &setting.key.0;
-    let (subject, wanted) = (key.dotted(), setting.wanted());
-    let message = format!("{subject} is {}, and {wanted} is needed", shown(&value.text));
-    let boot = node.sysctl_boot().sets(key);
-    let bad = boot.filter(|line| !suits(setting, line));
-    let finding = Finding::problem(setting.severity, &subject, "wrong", message)
-        .remedy(remedies::set(setting, Some(&value.text), bad))
-        .evidence([value.evidence])
-        .evidence(boot.map(Assignment::evidence));
-    match boot {
-        Some(line) if bad.is_none() => finding.note(format!(
-            "line {} of {} sets it right: it was not applied yet, or something changed it since",
-            line.line, line.file
-        )),
-        Some(line) => finding.note(format!("line {} of {} sets it so at boot", line.line, line.file)),
-        None => finding,
-    }
-}
-
-fn right(setting: &SysctlSetting, value: SysctlValue, node: &Node) -> Finding {
-    let key = &setting.key.0;
-    let subject = key.dotted();
-    let boot = node.sysctl_boot();
-    if let Some(line) = boot.sets(key) {
-        if !suits(setting, line) {
-            return reset(setting, value, line);
-        }
-    } else if let Some(unknown) = boot.unread() {
-        let message =
-            format!("{subject} is {}, but what the next boot sets is not known", shown(&value.text));
-        return Finding::undetermined(Severity::Warn, subject, "boot-unknown", message, unknown)
-            .evidence([value.evidence]);
-    }
-    let message = format!("{subject} is {}", shown(&value.text));
-    let proof = Proof::new(value.evidence).and_all(boot.sets(key).map(Assignment::evidence));
-    let finding = Finding::pass(subject, "set", message, proof);
-    if let Some(line) = boot.sets(key) {
-        return finding.note(format!("line {} of {} sets it at each boot", line.line, line.file));
-    }
-    if let Some(line) = boot.passed_over(key) {
-        return finding.note(format!(
-            "line {} of {} sets it, but systemd does not read that file: it belongs into /etc/sysctl.d/",
-            line.line, line.file
-        ));
-    }
-    if boot.was_seen() {
-        finding.note("no file of sysctl.d sets it: it is the kernel's default, or whoever set it has to do so at each boot")
+    let name = key.to_string();
+    if KUBEADM.contains(&name.as_str()) {
+        finding.kubeadm(format!("FileContent-{}", key.path().replace('/', "-")))
     } else {
         finding
     }
 }
 
-fn reset(setting: &SysctlSetting, value: SysctlValue, line: &Assignment) -> Finding {
-    let subject = setting.key.0.dotted();
-    let message = format!(
-        "{subject} is {} now, but line {} of {} sets it to {} at the next boot",
-        shown(&value.text),
-        line.line,
-        line.file,
-        shown(line.value.as_deref().unwrap_or_default())
-    );
-    Finding::problem(Severity::Warn, subject, "reset-at-boot", message)
-        .evidence([value.evidence, line.evidence()])
-        .remedy(remedies::keep(setting, &value.text, line))
+pub(super) fn unknown(setting: &SysctlSetting, key: &Key, unknown: &Unknown) -> Finding {
+    let message = format!("whether {key} is {} could not be determined", setting.wanted());
+    Finding::undetermined(setting.severity, key.to_string(), "unknown", message, unknown)
 }
 
-fn suits(setting: &SysctlSetting, line: &Assignment) -> bool {
-    line.value.as_deref().is_some_and(|v| setting.suits(v) == Ok(true))
+fn one(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Finding {
+    match setting.holds(&value.text) {
+        None => {
+            let why = Unknown::new(format!("{} holds no such number", key.path())).tried([value.evidence()]);
+            unknown(setting, key, &why)
+        }
+        Some(true) => right(setting, key, value, node),
+        Some(false) => wrong(setting, key, value, node),
+    }
 }
 
-pub(super) fn shown(value: &str) -> &str {
-    if value.is_empty() { "empty" } else { value }
-}
-
-/// There is no such setting: because its module is not loaded, because IPv6 is off, or for no reason that is known.
-pub(super) fn missing(setting: &SysctlSetting, path: &str, node: &Node) -> Finding {
-    let seen = Evidence::new(path, "does not exist");
-    if let Some(finding) = setting.module().and_then(|m| of_module(setting, &fold(m), &seen, node)) {
-        return finding;
-    }
-    let subject = setting.key.0.dotted();
-    if subject.starts_with("net.ipv6.")
-        && let Some(finding) = no_ipv6(setting, &seen, node)
-    {
-        return finding;
-    }
-    // The same words for everything that is missing for this reason: they are one cause.
-    let unknown = |why: &str| Unknown::new(format!("it does not exist, and {why}")).tried([seen.clone()]);
-    if node.origin() == Origin::Root {
-        return undetermined(setting, &unknown("this tree may hold a part of /proc only"));
-    }
-    if node.kind("/proc/sys/kernel").is_err() {
-        return undetermined(setting, &unknown("there is nothing of the kernel's in /proc/sys"));
-    }
-    if setting.key.0.top() == "net"
-        && let NetworkSettings::OfNamespace(more) = node.network_settings()
-    {
-        let unknown = unknown("only the first network namespace has all of them").tried([more.clone()]);
-        return undetermined(setting, &unknown.needs("run in the network of the machine itself"));
-    }
-    Finding::problem(setting.severity, &subject, "missing", format!("this kernel has no setting {subject}"))
-        .evidence([seen])
-        .remedy(remedies::absent(&subject))
-}
-
-fn of_module(setting: &SysctlSetting, module: &str, seen: &Evidence, node: &Node) -> Option<Finding> {
-    let subject = setting.key.0.dotted();
-    let problem = |reason, why: String, proof: Proof| {
-        let message = format!("there is no setting {subject}: it comes with the module {module}, and {why}");
-        Finding::problem(setting.severity, &subject, reason, message)
-            .evidence([seen.clone()])
-            .evidence(proof.into_evidence())
+/// Right now; and after the next boot?
+fn right(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Finding {
+    let message = format!("{key} is {}", value.text);
+    let at_boot = node.sysctl_at_boot();
+    let Some(line) = at_boot.decides(key) else {
+        let finding = Finding::pass(key.to_string(), "right", message, value.evidence());
+        return match at_boot.unread.first() {
+            Some(e) => finding.note(format!("what the next boot sets is not known in full: {e}")),
+            None => finding,
+        };
     };
-    let cause = format!("module:{module}");
-    match node.module(module) {
-        // It is there, so its absence is not the reason.
-        ModuleState::BuiltIn(_) | ModuleState::Loaded(_) => None,
-        ModuleState::Loadable(_, proof) => {
-            let finding = problem("module-not-loaded", "that is not loaded".into(), proof);
-            Some(finding.remedy(remedies::load(setting, module)).follows(cause))
+    let set = line.value.as_deref().unwrap_or_default();
+    if setting.holds(set) != Some(false) {
+        let proof = Proof::new(value.evidence()).and(line.evidence());
+        return Finding::pass(key.to_string(), "right", message, proof);
+    }
+    let (file, number) = &line.place;
+    let message =
+        format!("{key} is {} now, but line {number} of {file} sets it to {set} at boot", value.text);
+    Finding::problem(Severity::Warn, key.to_string(), "reset-at-boot", message)
+        .evidence([value.evidence(), line.evidence()])
+        .notes(setting.why.clone())
+        .remedy(lasting(Remedy::new(format!("Have {key} set to what it is now")), setting, key, node))
+}
+
+fn wrong(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Finding {
+    let message = format!("{key} is {}, and has to be {}", value.text, setting.wanted());
+    Finding::problem(setting.severity, key.to_string(), "wrong-value", message)
+        .evidence([value.evidence()])
+        .notes(setting.why.clone())
+        .remedy(set(setting, key, node))
+}
+
+/// How to set it, now and for good.
+pub(super) fn set(setting: &SysctlSetting, key: &Key, node: &Node) -> Remedy {
+    let remedy = Remedy::new(format!("Set {key}"));
+    match setting.right() {
+        Some(value) => {
+            let command = format!("sysctl -w {key}={}", quoted(&value));
+            lasting(remedy.command(command), setting, key, node)
         }
-        ModuleState::Blocked(why, proof) => {
-            let evidence = proof.clone().into_evidence();
-            let finding = problem("module-blocked", format!("that will not be loaded: {why}"), proof);
-            Some(finding.remedy(remedy::unblock(module, evidence.last())).follows(cause))
+        None => Remedy::new(format!("Set {key}: it has to be {}", setting.wanted())),
+    }
+}
+
+/// The line that makes it last, and the one that has to go because it would come later.
+fn lasting(remedy: Remedy, setting: &SysctlSetting, key: &Key, node: &Node) -> Remedy {
+    let Some(value) = setting.right() else { return remedy };
+    let remedy = remedy.persistent(format!("echo '{key} = {value}' >> {FILE}"));
+    match node.sysctl_at_boot().decides(key) {
+        Some(line) if setting.holds(line.value.as_deref().unwrap_or_default()) == Some(false) => {
+            let (file, number) = &line.place;
+            if file.as_str() == FILE || later(file) {
+                return remedy.persistent(format!("take line {number} out of {file}: it would win"));
+            }
+            remedy
         }
-        ModuleState::Missing(proof) => {
-            let absence = remedy::Absence::of(module, proof.clone(), node);
-            let finding = problem("module-missing", absence.message, proof);
-            Some(finding.remedy(absence.remedy).follows(absence.cause))
+        _ => remedy,
+    }
+}
+
+/// Whether a file is read after ours.
+fn later(file: &str) -> bool {
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    name(file) > name(FILE)
+}
+
+fn quoted(value: &str) -> String {
+    if value.contains(' ') { format!("'{value}'") } else { value.to_owned() }
+}
+
+/// The parameters of interfaces of which the kernel takes the larger of `all` and the interface's own
+/// (include/linux/inetdevice.h: IN_DEV_MAXCONF; IN_DEV_ORCONF of 0 and 1 comes to the same).
+const LARGER_COUNTS: [&str; 9] = [
+    "rp_filter",
+    "arp_announce",
+    "arp_ignore",
+    "arp_notify",
+    "arp_filter",
+    "arp_accept",
+    "send_redirects",
+    "proxy_arp",
+    "secure_redirects",
+];
+
+/// A pattern: one finding, with those that are not right.
+fn interfaces(setting: &SysctlSetting, key: &Key, node: &Node) -> Finding {
+    let Some(at) = key.parts().iter().position(|part| part.contains('*')) else {
+        return unknown(setting, key, &Unknown::new("there is no `*` in it"));
+    };
+    let directory = format!("/proc/sys/{}", key.parts()[..at].join("/"));
+    let names = match node.list(&directory) {
+        Ok(names) => names,
+        Err(e) if e.is_missing() => return absent::judge(setting, key, &e, node),
+        Err(e) => return unknown(setting, key, &e.unknown()),
+    };
+    let all = key.with_part(at, "all");
+    let combined = key.parts().last().is_some_and(|last| LARGER_COUNTS.contains(&last.as_str()));
+    let of_all = if combined { node.sysctl(&all).ok() } else { None };
+    let floor: Option<i64> = of_all.as_ref().and_then(|value| value.text.parse().ok());
+    let mut seen: Vec<Evidence> = Vec::new();
+    let mut differ: Vec<String> = Vec::new();
+    let mut unread: Option<ReadError> = None;
+    for name in names.iter().filter(|name| key.covers(&key.with_part(at, name))) {
+        match node.sysctl(&key.with_part(at, name)) {
+            Ok(value) => {
+                let own: Option<i64> = value.text.parse().ok();
+                let counts = match (own, floor) {
+                    (Some(own), Some(floor)) if name != "default" => own.max(floor).to_string(),
+                    _ => value.text.clone(),
+                };
+                if setting.holds(&counts) == Some(true) {
+                    seen.push(value.evidence());
+                } else {
+                    differ.push(format!("{name} {counts}"));
+                    seen.insert(0, value.evidence());
+                }
+            }
+            // An interface may go while it is looked at.
+            Err(e) if e.is_missing() => {}
+            Err(e) => unread = Some(unread.unwrap_or(e)),
         }
-        ModuleState::Unknown(why) => {
-            let unknown =
-                Unknown { evidence: [seen.clone()].into_iter().chain(why.evidence).collect(), ..why };
-            Some(undetermined(setting, &unknown))
+    }
+    let count = seen.len();
+    seen.truncate(8);
+    if !differ.is_empty() {
+        let message = format!("{key} has to be {}, and is not for {}", setting.wanted(), few(&differ));
+        return Finding::problem(setting.severity, key.to_string(), "wrong-value", message)
+            .evidence(seen)
+            .notes(setting.why.clone())
+            .remedy(set_each(setting, key, at, &differ));
+    }
+    match (Proof::of(seen), unread) {
+        (_, Some(e)) => unknown(setting, key, &e.unknown()),
+        (None, None) => {
+            let nothing = Unknown::new(format!("{directory} has nothing of that name"));
+            unknown(setting, key, &nothing.tried([Evidence::new(directory, names.join(" "))]))
+        }
+        (Some(proof), None) => {
+            let message = format!("{key} is {} for all {count}", setting.wanted());
+            Finding::pass(key.to_string(), "right", message, proof)
         }
     }
 }
 
-/// IPv6 is not in this kernel, or was switched off when it started: then it has no settings at all.
-fn no_ipv6(setting: &SysctlSetting, seen: &Evidence, node: &Node) -> Option<Finding> {
-    let subject = setting.key.0.dotted();
-    if let Ok(cmdline) = node.cmdline()
-        && cmdline.words().iter().any(|w| w == "ipv6.disable=1")
-    {
-        let message = format!(
-            "there is no setting {subject}: IPv6 is off by ipv6.disable=1 on the kernel's command line"
-        );
-        return Some(
-            Finding::problem(setting.severity, &subject, "ipv6-disabled", message)
-                .evidence([seen.clone(), Evidence::new("/proc/cmdline", "ipv6.disable=1")])
-                .remedy(remedies::ipv6())
-                .follows("cmdline:ipv6.disable=1"),
-        );
-    }
-    let config = node.kernel_config().as_ref().ok()?;
-    (config.get("CONFIG_IPV6") == Setting::NotSet).then(|| {
-        let message = format!("there is no setting {subject}: this kernel was built without IPv6");
-        Finding::problem(setting.severity, &subject, "ipv6-not-compiled", message)
-            .evidence([seen.clone(), config.evidence("CONFIG_IPV6")])
-            .follows("CONFIG_IPV6")
-    })
+fn few(differ: &[String]) -> String {
+    let shown: Vec<&str> = differ.iter().take(5).map(String::as_str).collect();
+    let more = differ.len() - shown.len();
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+fn set_each(setting: &SysctlSetting, key: &Key, at: usize, differ: &[String]) -> Remedy {
+    let remedy = Remedy::new(format!("Set {key} for each of them"));
+    let Some(value) = setting.right() else { return remedy };
+    let names = differ.iter().filter_map(|one| one.split(' ').next()).take(5);
+    let remedy = names.fold(remedy, |remedy, name| {
+        remedy.command(format!("sysctl -w {}={}", key.with_part(at, name), quoted(&value)))
+    });
+    remedy.persistent(format!("echo '{key} = {value}' >> {FILE}"))
 }

@@ -1,280 +1,197 @@
-use super::*;
+use super::{params::SysctlSetting, *};
 use crate::{
-    facts::sysctl::Key,
     finding::{Finding, Outcome, Severity},
     node::{Memory, ReadErrorKind},
 };
-use params::{SysctlKey, SysctlNumber, SysctlSetting, SysctlWord};
-use proptest::prelude::*;
 
-const FORWARD: &str = "net.ipv4.ip_forward";
-const DENIED: ReadErrorKind = ReadErrorKind::Denied("EACCES");
+const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 
 fn setting(key: &str) -> SysctlSetting {
     SysctlSetting {
-        key: SysctlKey(Key::parse(key).unwrap()),
+        key: key.to_owned(),
         equals: None,
+        one_of: vec![],
         at_least: None,
         at_most: None,
-        one_of: Vec::new(),
         field: None,
-        why: None,
+        why: Some("because".to_owned()),
         severity: Severity::Fail,
         module: None,
-        kubeadm: None,
+        may_be_absent: false,
     }
 }
 
 fn equals(key: &str, value: &str) -> SysctlSetting {
-    SysctlSetting { equals: Some(SysctlWord(value.into())), ..setting(key) }
+    SysctlSetting { equals: Some(value.to_owned()), ..setting(key) }
 }
 
-fn at_least(key: &str, value: i128) -> SysctlSetting {
-    SysctlSetting { at_least: Some(SysctlNumber(value)), ..setting(key) }
-}
-
-fn one_of(key: &str, values: &[&str]) -> SysctlSetting {
-    SysctlSetting { one_of: values.iter().map(|v| SysctlWord((*v).into())).collect(), ..setting(key) }
-}
-
-fn find(memory: &Memory, setting: SysctlSetting) -> Finding {
+fn ask(setting: SysctlSetting, memory: Memory) -> Finding {
+    let params = SysctlParams { settings: vec![setting] };
+    Sysctl::validate(&params).unwrap();
     let mut out = Findings::default();
-    let node = Node::in_memory(memory.clone());
-    Sysctl::run(&SysctlParams { settings: vec![setting] }, &node, &mut out).unwrap();
-    out.into_inner().remove(0).0
+    Sysctl::run(&params, &Node::in_memory(memory), &mut out).unwrap();
+    let mut found: Vec<_> = out.into_inner().into_iter().map(|(finding, _)| finding).collect();
+    assert_eq!(found.len(), 1);
+    found.remove(0)
 }
 
-/// The outcome in a word, and the reason.
-fn verdict(memory: &Memory, setting: SysctlSetting) -> String {
-    let found = find(memory, setting);
-    let outcome = match (found.outcome(), found.severity()) {
-        (Outcome::Pass, _) => "pass",
-        (Outcome::Problem, Severity::Fail) => "fail",
-        (Outcome::Problem, Severity::Warn) => "warn",
-        (Outcome::Undetermined(_), _) => "unknown",
-        (Outcome::NotApplicable, _) => "skip",
+fn brief(finding: &Finding) -> (&'static str, &'static str) {
+    let outcome = match finding.outcome() {
+        Outcome::Pass => "pass",
+        Outcome::Problem => "problem",
+        Outcome::Undetermined(_) => "undetermined",
+        Outcome::NotApplicable => "not-applicable",
     };
-    format!("{outcome} {}", found.reason())
-}
-
-/// A live machine in its first network namespace.
-fn machine() -> Memory {
-    Memory::new()
-        .file("/proc/sys/kernel/osrelease", "6.12.107+deb13-amd64\n")
-        .file("/proc/sys/net/core/dev_weight", "64\n")
-        .file("/proc/sys/net/ipv4/ip_forward", "1\n")
-        .file("/proc/sys/fs/inotify/max_user_instances", "128\n")
-        .file("/proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n")
-        .file("/proc/sys/kernel/printk", "4\t4\t1\t7\n")
-        .file("/etc/sysctl.d/README", "")
-}
-
-/// The same machine with modules of its kernel on disk, of which none is loaded.
-fn with_modules() -> Memory {
-    let lib = "/lib/modules/6.12.107+deb13-amd64";
-    machine()
-        .file("/proc/modules", "overlay 217088 0 - Live 0x0000000000000000\n")
-        .file("/proc/cmdline", "quiet\n")
-        .file("/proc/sys/kernel/modules_disabled", "0\n")
-        .file(&format!("{lib}/modules.builtin"), "kernel/net/ipv4/netfilter/x.ko\n")
-        .file(&format!("{lib}/modules.dep"), "kernel/net/bridge/br_netfilter.ko:\nkernel/fs/overlay.ko:\n")
-        .file(&format!("{lib}/modules.alias"), "# aliases\n")
-        .file(&format!("{lib}/kernel/net/bridge/br_netfilter.ko"), "")
-        .file("/etc/modprobe.d/x.conf", "")
+    (outcome, finding.reason())
 }
 
 #[test]
-fn values() {
-    for (setting, want) in [
-        (equals(FORWARD, "1"), "pass set"),
-        (equals(FORWARD, "01"), "pass set"),
-        (equals(FORWARD, "0"), "fail wrong"),
-        (at_least("fs.inotify.max_user_instances", 128), "pass set"),
-        (at_least("fs.inotify.max_user_instances", 1024), "fail wrong"),
-        (one_of(FORWARD, &["0", "1"]), "pass set"),
-        (one_of(FORWARD, &["2", "3"]), "fail wrong"),
-        // Tabs are spaces (goss and troubleshoot compare them as they are).
-        (equals("net.ipv4.ip_local_port_range", "32768 60999"), "pass set"),
-        (SysctlSetting { field: Some(2), ..at_least("net.ipv4.ip_local_port_range", 60999) }, "pass set"),
-        (SysctlSetting { field: Some(1), ..equals("kernel.printk", "3") }, "fail wrong"),
-        (SysctlSetting { severity: Severity::Warn, ..equals(FORWARD, "0") }, "warn wrong"),
-        // Several fields are no number, and a third field is not there.
-        (at_least("net.ipv4.ip_local_port_range", 1), "unknown unknown"),
-        (SysctlSetting { field: Some(3), ..equals("net.ipv4.ip_local_port_range", "1") }, "unknown unknown"),
+fn what_holds() {
+    let range = |least, most| SysctlSetting { at_least: least, at_most: most, ..setting("a.b") };
+    for (setting, value, holds) in [
+        (equals("a.b", "1"), "1", Some(true)),
+        (equals("a.b", "1"), "01", Some(true)),
+        (equals("a.b", "1"), "0", Some(false)),
+        (equals("a.b", "1024\t65535"), "1024 65535", Some(true)),
+        (equals("a.b", "cubic"), "cubic", Some(true)),
+        (range(Some(10), None), "9", Some(false)),
+        (range(Some(10), Some(20)), "20", Some(true)),
+        (range(Some(10), None), "many", None),
+        // 2^64 - 1, as kernel.threads-max and others can be.
+        (range(Some(10), None), "18446744073709551615", Some(true)),
+        (SysctlSetting { one_of: vec!["0".into(), "2".into()], ..setting("a.b") }, "2", Some(true)),
+        (SysctlSetting { one_of: vec!["0".into(), "2".into()], ..setting("a.b") }, "1", Some(false)),
+        (SysctlSetting { field: Some(2), ..range(Some(60000), None) }, "32768 60999", Some(true)),
+        (SysctlSetting { field: Some(3), ..range(Some(60000), None) }, "32768 60999", None),
     ] {
-        let key = setting.key.0.dotted();
-        assert_eq!(verdict(&machine(), setting), want, "{key}");
+        assert_eq!(setting.holds(value), holds, "{setting:?} {value}");
     }
 }
 
 #[test]
-fn numbers_are_no_texts() {
-    // shmmax of a 64-bit kernel; as text, 9 would be more than 18446744073692774399.
-    let memory = machine().file("/proc/sys/kernel/shmmax", "18446744073692774399\n");
-    assert_eq!(verdict(&memory, at_least("kernel.shmmax", 9)), "pass set");
-    let most = SysctlSetting { at_most: Some(SysctlNumber(9)), ..setting("kernel.shmmax") };
-    assert_eq!(verdict(&memory, most), "fail wrong");
-}
+fn right_wrong_and_unreadable() {
+    let found = ask(equals("net.ipv4.ip_forward", "1"), Memory::new().file(FORWARD, "1\n"));
+    assert_eq!(brief(&found), ("pass", "right"));
+    assert_eq!(found.kubeadm_name(), Some("FileContent--proc-sys-net-ipv4-ip_forward"));
 
-#[test]
-fn what_cannot_be_read_is_undetermined() {
-    let path = "/proc/sys/net/ipv4/ip_forward";
-    for memory in [
-        machine().error(path, DENIED),
-        machine().file(path, ""),
-        machine().file(path, "1"),
-        machine().file(path, "\u{fffd}yes\n"),
-        machine().file(path, b"\xff\xff\n"),
-        // A part of /proc proves nothing of the rest.
-        machine().without(path).as_root(),
-        // A masked /proc.
-        Memory::new(),
-    ] {
-        assert_eq!(verdict(&memory, equals(FORWARD, "1")), "unknown unknown", "{memory:?}");
-        assert_eq!(verdict(&memory, equals(FORWARD, "0")), "unknown unknown", "{memory:?}");
-    }
-}
-
-#[test]
-fn a_setting_that_this_kernel_has_not() {
-    assert_eq!(verdict(&machine(), equals("kernel.no_such", "1")), "fail missing");
-    // embedded-cluster#2146: that is said to be an error of the program.
-    let bridge = "net.bridge.bridge-nf-call-iptables";
-    let found = find(&with_modules(), equals(bridge, "1"));
-    assert_eq!(found.reason(), "module-not-loaded", "{found:#?}");
-    assert_eq!(found.cause().map(|c| (c.name.as_str(), c.is_root)), Some(("module:br_netfilter", false)));
+    let found = ask(equals("net.ipv4.ip_forward", "1"), Memory::new().file(FORWARD, "0\n"));
+    assert_eq!(brief(&found), ("problem", "wrong-value"));
     let remedy = found.mend().unwrap();
-    assert_eq!(remedy.commands, ["modprobe br_netfilter", "sysctl -w net.bridge.bridge-nf-call-iptables=1"]);
-    assert_eq!(remedy.persistent.len(), 2);
-    let blocked = with_modules().file("/etc/modprobe.d/x.conf", "install br_netfilter /bin/false\n");
-    assert_eq!(verdict(&blocked, equals(bridge, "1")), "fail module-blocked");
-    let gone = "/lib/modules/6.12.107+deb13-amd64/modules.dep";
-    let missing = with_modules().file(gone, "kernel/fs/overlay.ko:\n");
-    assert_eq!(verdict(&missing, equals(bridge, "1")), "fail module-missing");
-    // Nothing tells of modules.
-    assert_eq!(verdict(&machine(), equals(bridge, "1")), "unknown unknown");
-    // A module that the rule names itself.
-    let named = SysctlSetting { module: Some("br-netfilter".into()), ..equals("net.x.y", "1") };
-    assert_eq!(verdict(&with_modules(), named), "fail module-not-loaded");
-}
+    assert_eq!(remedy.commands, ["sysctl -w net.ipv4.ip_forward=1"]);
+    assert_eq!(remedy.persistent, ["echo 'net.ipv4.ip_forward = 1' >> /etc/sysctl.d/90-kubernetes.conf"]);
+    assert_eq!(found.all_notes(), ["because"]);
 
-#[test]
-fn ipv6_may_be_off() {
-    let key = "net.ipv6.conf.all.forwarding";
-    let off = machine().file("/proc/cmdline", "quiet ipv6.disable=1\n");
-    let found = find(&off, equals(key, "1"));
-    assert_eq!((found.reason(), found.severity()), ("ipv6-disabled", Severity::Fail));
-    assert_eq!(verdict(&machine(), equals(key, "1")), "fail missing");
-}
-
-#[test]
-fn a_container_has_a_network_of_its_own() {
-    let own =
-        machine().without("/proc/sys/net/core/dev_weight").file("/proc/sys/net/core/somaxconn", "4096\n");
-    let found = find(&own, equals(FORWARD, "1"));
-    assert!(found.all_notes().iter().any(|n| n.contains("network namespace")), "{found:#?}");
-    assert_eq!(verdict(&own, equals("net.core.rmem_max", "1")), "unknown unknown");
-    assert_eq!(verdict(&own, equals("kernel.no_such", "1")), "fail missing");
-    // The host's /proc in a container shows the container's network.
-    let host =
-        machine().symlink("/proc/1/ns/net", "net:[1]").symlink("/proc/self/ns/net", "net:[2]").as_root();
-    assert_eq!(verdict(&host, equals(FORWARD, "1")), "unknown unknown");
-    assert_eq!(verdict(&host, equals("fs.inotify.max_user_instances", "128")), "pass set");
+    for memory in [
+        Memory::new().error(FORWARD, ReadErrorKind::Denied("EACCES")),
+        Memory::new().file(FORWARD, ""),
+        Memory::new().file(FORWARD, "yes\n"),
+    ] {
+        let least = SysctlSetting { at_least: Some(1), ..setting("net.ipv4.ip_forward") };
+        assert_eq!(brief(&ask(least, memory)), ("undetermined", "unknown"));
+    }
 }
 
 #[test]
 fn what_the_next_boot_sets() {
-    let file = |text: &str| machine().file("/etc/sysctl.d/95-own.conf", text);
-    let found = find(&file("x.y = 1\nnet.ipv4.ip_forward=0\n"), equals(FORWARD, "1"));
-    assert_eq!((found.reason(), found.severity()), ("reset-at-boot", Severity::Warn));
-    assert!(found.message().contains("line 2 of /etc/sysctl.d/95-own.conf"), "{found:#?}");
-    // A line in 90-kubernetes.conf would come too early.
+    let node = |value: &str, file: &str, line: &str| {
+        Memory::new().file(FORWARD, value).file(&format!("/etc/sysctl.d/{file}"), line)
+    };
+    let ask = |memory| ask(equals("net.ipv4.ip_forward", "1"), memory);
+    let found = ask(node("1", "99-k8s.conf", "net.ipv4.ip_forward = 1\n"));
+    assert_eq!(brief(&found), ("pass", "right"));
+    assert_eq!(found.all_evidence().len(), 2);
+
+    let found = ask(node("1", "99-hardening.conf", "#\nnet.ipv4.ip_forward = 0\n"));
+    assert_eq!(brief(&found), ("problem", "reset-at-boot"));
+    assert_eq!(found.severity(), Severity::Warn);
+    let persistent = &found.mend().unwrap().persistent;
+    assert_eq!(persistent[1], "take line 2 out of /etc/sysctl.d/99-hardening.conf: it would win");
+
+    // Ours comes later: nothing has to go.
+    let found = ask(node("0", "10-hardening.conf", "net.ipv4.ip_forward = 0\n"));
+    assert_eq!(found.mend().unwrap().persistent.len(), 1);
+}
+
+fn with_modules() -> Memory {
+    Memory::new()
+        .file("/proc/sys/kernel/osrelease", "6.1.0-1\n")
+        .file("/proc/sys/net/ipv4/ip_forward", "1\n")
+        .file("/proc/modules", "ext4 1 0 - Live 0x0\n")
+        .file("/lib/modules/6.1.0-1/modules.builtin", "")
+        .file("/lib/modules/6.1.0-1/modules.dep", "kernel/net/bridge/br_netfilter.ko:\n")
+        .file("/lib/modules/6.1.0-1/kernel/net/bridge/br_netfilter.ko", "")
+}
+
+#[test]
+fn a_missing_parameter_names_its_module() {
+    let bridge = || equals("net.bridge.bridge-nf-call-iptables", "1");
+    let found = ask(bridge(), with_modules());
+    assert_eq!(brief(&found), ("problem", "missing"));
+    assert!(found.message().contains("br_netfilter"), "{}", found.message());
+    assert_eq!(found.cause().unwrap().name, "module:br_netfilter");
+    let remedy = found.mend().unwrap();
+    assert_eq!(remedy.commands, ["modprobe br_netfilter", "sysctl -w net.bridge.bridge-nf-call-iptables=1"]);
+    assert_eq!(remedy.persistent.len(), 2);
+    // The module is not on disk either: one cause.
+    let found = ask(bridge(), with_modules().file("/lib/modules/6.1.0-1/modules.dep", "kernel/fs/x.ko:\n"));
+    assert_eq!((brief(&found), found.cause().unwrap().is_root), (("problem", "missing"), false));
+    // A tree without the list of loaded modules does not tell.
     assert_eq!(
-        found.mend().unwrap().persistent,
-        ["in line 2 of /etc/sysctl.d/95-own.conf: net.ipv4.ip_forward = 1"]
+        brief(&ask(bridge(), with_modules().without("/proc/modules").as_root())),
+        ("undetermined", "unknown")
     );
-    let kept = find(&file("net.ipv4.ip_forward=1\n"), equals(FORWARD, "1"));
-    assert_eq!((kept.reason(), kept.all_evidence().len()), ("set", 2));
-    let not_applied = find(&file("net.ipv4.ip_forward=0\n"), equals(FORWARD, "0"));
-    assert_eq!(not_applied.reason(), "wrong");
-    assert!(not_applied.all_notes()[0].contains("sets it right"), "{not_applied:#?}");
-    let by_none = find(&machine(), equals(FORWARD, "1"));
-    assert!(by_none.all_notes()[0].starts_with("no file of sysctl.d"), "{by_none:#?}");
-    for unread in [
-        machine().error("/etc/sysctl.d/95-own.conf", DENIED),
-        machine().error("/etc/sysctl.d", DENIED),
-        file("net.ipv4.ip_forward=0\n\0"),
-    ] {
-        assert_eq!(verdict(&unread, equals(FORWARD, "1")), "unknown boot-unknown");
-    }
-    // The running value is wrong whatever the boot does.
-    assert_eq!(verdict(&machine().error("/etc/sysctl.d", DENIED), equals(FORWARD, "0")), "fail wrong");
-    let old = machine().file("/etc/sysctl.conf", "net.ipv4.ip_forward=1\n").file("/run/systemd/system/x", "");
-    assert!(find(&old, equals(FORWARD, "1")).all_notes()[0].contains("systemd does not read"));
-}
-
-fn interfaces(all: &str, eth0: &str, vlan: &str) -> Memory {
-    let conf = "/proc/sys/net/ipv4/conf";
-    machine()
-        .file(&format!("{conf}/all/rp_filter"), all)
-        .file(&format!("{conf}/default/rp_filter"), "0\n")
-        .file(&format!("{conf}/eth0/rp_filter"), eth0)
-        .file(&format!("{conf}/eth0.100/rp_filter"), vlan)
 }
 
 #[test]
-fn each_interface_and_what_counts_there() {
-    let loose = || one_of("net.ipv4.conf.*.rp_filter", &["0", "2"]);
-    assert_eq!(verdict(&interfaces("0\n", "2\n", "0\n"), loose()), "pass set");
-    let found = find(&interfaces("0\n", "2\n", "1\n"), loose());
-    assert_eq!(found.reason(), "wrong");
-    assert!(found.message().contains("on 1 of 3: eth0.100 (1)"), "{}", found.message());
+fn what_is_hidden_is_not_missing() {
+    let conntrack = || SysctlSetting { at_least: Some(1), ..setting("net.core.somaxconn") };
+    assert_eq!(brief(&ask(conntrack(), Memory::new())), ("undetermined", "unknown"), "no /proc/sys at all");
+    assert_eq!(brief(&ask(conntrack(), with_modules())), ("problem", "missing"));
+    assert_eq!(brief(&ask(conntrack(), with_modules().as_root())), ("undetermined", "unknown"));
+    let inside = with_modules().file("/run/systemd/container", "docker\n");
+    assert_eq!(brief(&ask(conntrack(), inside)), ("undetermined", "unknown"));
+    let may_be_absent = SysctlSetting { may_be_absent: true, ..conntrack() };
+    assert_eq!(brief(&ask(may_be_absent, with_modules())), ("pass", "absent"));
+    let found = ask(equals("net.ipv6.conf.all.forwarding", "1"), with_modules());
+    assert_eq!(
+        (brief(&found), found.cause().unwrap().name.as_str()),
+        (("problem", "missing"), "ipv6-disabled")
+    );
+}
+
+#[test]
+fn every_interface() {
+    let conf = |name: &str| format!("/proc/sys/net/ipv4/conf/{name}/rp_filter");
+    let rp_filter =
+        || SysctlSetting { one_of: vec!["0".into(), "2".into()], ..setting("net.ipv4.conf.*.rp_filter") };
+    let good = Memory::new().file(&conf("all"), "0").file(&conf("default"), "2").file(&conf("eth0"), "0");
+    assert_eq!(brief(&ask(rp_filter(), good.clone())), ("pass", "right"));
+    let found = ask(rp_filter(), good.clone().file(&conf("eth0.100"), "1"));
+    assert_eq!(brief(&found), ("problem", "wrong-value"));
+    assert!(found.message().ends_with("eth0.100 1"), "{}", found.message());
     assert_eq!(found.mend().unwrap().commands, ["sysctl -w net.ipv4.conf.eth0/100.rp_filter=0"]);
-    // The greater one counts: 2 of the interface over 1 of all, 1 of all over 0.
-    let found = find(&interfaces("1\n", "2\n", "0\n"), loose());
-    assert!(found.message().contains("default (1), eth0.100 (1)"), "{}", found.message());
-    assert_eq!(found.mend().unwrap().commands[0], "sysctl -w net.ipv4.conf.all.rp_filter=0");
-    assert_eq!(verdict(&interfaces("2\n", "1\n", "1\n"), loose()), "pass set");
-    assert_eq!(verdict(&interfaces("0\n", "", "0\n"), loose()), "unknown unknown");
-    assert_eq!(verdict(&machine().as_root(), loose()), "unknown unknown");
-    let denied = interfaces("0\n", "0\n", "0\n").error("/proc/sys/net/ipv4/conf/all/rp_filter", DENIED);
-    assert_eq!(verdict(&denied, loose()), "unknown unknown");
-}
-
-#[test]
-fn names_of_kubeadm() {
-    let name = |key: &str| find(&machine(), equals(key, "1")).kubeadm_name().map(str::to_owned);
-    assert_eq!(name(FORWARD).as_deref(), Some("FileContent--proc-sys-net-ipv4-ip_forward"));
-    let bridge = "FileContent--proc-sys-net-bridge-bridge-nf-call-iptables";
-    assert_eq!(name("net.bridge.bridge-nf-call-iptables").as_deref(), Some(bridge));
-    assert_eq!(name("kernel.printk"), None);
+    // The larger of `all` and the interface counts: 2 beats 1, and 1 beats 0.
+    assert_eq!(
+        brief(&ask(rp_filter(), good.clone().file(&conf("all"), "2").file(&conf("eth1"), "1"))),
+        ("pass", "right")
+    );
+    assert_eq!(brief(&ask(rp_filter(), good.clone().file(&conf("all"), "1"))), ("problem", "wrong-value"));
+    let denied = good.error(&conf("eth2"), ReadErrorKind::Denied("EACCES"));
+    assert_eq!(brief(&ask(rp_filter(), denied)), ("undetermined", "unknown"));
+    assert_eq!(brief(&ask(rp_filter(), Memory::new())), ("undetermined", "unknown"));
 }
 
 #[test]
 fn parameters() {
-    let wrong = |settings: Vec<SysctlSetting>| Sysctl::validate(&SysctlParams { settings }).unwrap_err();
-    assert!(wrong(vec![]).contains("no setting"));
-    assert!(wrong(vec![setting(FORWARD)]).contains("needs one of"));
+    let wrong = |setting| Sysctl::validate(&SysctlParams { settings: vec![setting] }).unwrap_err();
+    assert!(wrong(setting("net.ipv4.ip_forward")).contains("add equals"));
+    assert!(wrong(equals("ip_forward", "1")).contains("not the name"));
+    assert!(wrong(equals("net.*.conf.*.x", "1")).contains("more than one"));
     assert!(
-        wrong(vec![SysctlSetting { one_of: vec![SysctlWord("1".into())], ..equals(FORWARD, "1") }])
-            .contains("one of")
+        wrong(SysctlSetting { at_least: Some(2), at_most: Some(1), ..setting("a.b") }).contains("at least 2")
     );
-    assert!(wrong(vec![equals(FORWARD, "1"), equals("net/ipv4/ip_forward", "1")]).contains("twice"));
-    let never = SysctlSetting { at_most: Some(SysctlNumber(1)), ..at_least("a.b", 2) };
-    assert!(wrong(vec![never]).contains("no value"));
-    assert!(wrong(vec![SysctlSetting { field: Some(0), ..equals("a.b", "2") }]).contains("from 1"));
-    for key in ["net.ipv4.conf.*", "net.*.conf.*.x", "net.ipv4.conf.eth*.x", "*.b"] {
-        assert!(wrong(vec![equals(key, "1")]).contains("one `*`"), "{key}");
-    }
-    let good = vec![equals(FORWARD, "1"), one_of("net.ipv4.conf.*.rp_filter", &["0"])];
-    assert_eq!(Sysctl::validate(&SysctlParams { settings: good }), Ok(()));
-}
-
-proptest! {
-    #[test]
-    fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..40), field in 1_u8..9) {
-        let memory = machine().file("/proc/sys/kernel/printk", &bytes);
-        let _ = find(&memory, SysctlSetting { field: Some(field), ..at_least("kernel.printk", 3) });
-        let _ = find(&interfaces("1\n", "1\n", "1\n").file("/proc/sys/net/ipv4/conf/eth0/rp_filter", &bytes), equals("net.ipv4.conf.*.rp_filter", "1"));
-    }
+    assert!(wrong(SysctlSetting { field: Some(0), ..equals("a.b", "1") }).contains("first field"));
+    assert!(Sysctl::validate(&SysctlParams::default()).is_err());
+    let twice = vec![equals("a.b", "1"), equals("a/b", "2")];
+    assert!(Sysctl::validate(&SysctlParams { settings: twice }).unwrap_err().contains("twice"));
 }

@@ -1,0 +1,51 @@
+//! Reads the embedded profiles as YAML once, when the program is built, so that no run has to.
+//!
+//! The files that know how are those of the program itself; what they expect around them stands here.
+
+#[path = "src/policy/checksum.rs"]
+mod checksum;
+#[path = "src/policy/compact.rs"]
+#[allow(dead_code, reason = "the program reads what is written here")]
+mod compact;
+#[path = "src/policy/diagnostics.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the reader of YAML quotes words as it does")]
+mod diagnostics;
+#[path = "checks/src/names.rs"]
+#[allow(dead_code, unreachable_pub, reason = "of values")]
+mod names;
+#[path = "checks/src/value.rs"]
+#[allow(dead_code, unreachable_pub, reason = "what is read and written")]
+mod value;
+#[path = "src/policy/yaml.rs"]
+#[allow(dead_code, reason = "all of it is for the program")]
+mod yaml;
+
+// What those files call the library.
+extern crate self as preflight_checks;
+
+use std::{env, error::Error, fs, path::Path};
+
+const PROFILES: &str = "configs/profiles";
+
+#[allow(clippy::disallowed_methods, reason = "these are files of the source, not of a node")]
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={PROFILES}");
+    println!("cargo::rerun-if-changed=build.rs");
+    for source in
+        ["src/policy/checksum.rs", "src/policy/compact.rs", "src/policy/yaml.rs", "checks/src/value.rs"]
+    {
+        println!("cargo::rerun-if-changed={source}");
+    }
+    let out = env::var("OUT_DIR")?;
+    for entry in fs::read_dir(PROFILES)? {
+        let path = entry?.path();
+        let text = fs::read_to_string(&path)?;
+        // The tests say where and why; a build has to end either way.
+        let (value, _) = yaml::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+        let name = path.file_stem().ok_or("a file without a name")?;
+        let made = Path::new(&out).join(name);
+        fs::write(made.with_extension("tree"), compact::write(&value))?;
+        fs::write(made.with_extension("sha256"), checksum::sha256(text.as_bytes()))?;
+    }
+    Ok(())
+}

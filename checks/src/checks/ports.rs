@@ -1,0 +1,175 @@
+//! `ports`: The ports that are to be served here are free, and if not, who holds them.
+
+mod params;
+
+use params::{PortRule, PortsParams};
+
+use crate::{
+    check::{Check, Meta},
+    entry::Written,
+    evidence::{Proof, Unknown},
+    facts::sockets::{Owner, Protocol, Socket, Sockets},
+    finding::{Finding, Findings, Remedy, Risk},
+    node::Node,
+};
+
+/// The check `ports`.
+pub struct Ports;
+
+impl Check for Ports {
+    type Params = PortsParams;
+
+    const META: Meta = Meta {
+        id: "ports",
+        summary: "The ports that are to be served here are free, and if not, who holds them",
+        since: "0.1.0",
+        kubeadm: None,
+    };
+
+    fn validate(params: &PortsParams) -> Result<(), String> {
+        params.validate()
+    }
+
+    fn run(params: &PortsParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
+        for (rules, protocol) in [(&params.tcp, Protocol::Tcp), (&params.udp, Protocol::Udp)] {
+            for Written(rule) in rules {
+                let finding = match node.sockets(protocol) {
+                    Ok(sockets) => judge(rule, protocol, sockets, node),
+                    Err(unknown) => {
+                        let subject = subject(rule, protocol);
+                        let message = format!("whether {subject} is free could not be determined");
+                        Finding::undetermined(rule.severity, subject, "unknown", message, unknown)
+                    }
+                };
+                out.push(named_by_kubeadm(finding, rule, protocol));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn subject(rule: &PortRule, protocol: Protocol) -> String {
+    format!("{}/{}", protocol.as_str(), rule.port)
+}
+
+/// kubeadm looks at single ports of TCP, by trying to bind them (checks.go, PortOpenCheck).
+fn named_by_kubeadm(finding: Finding, rule: &PortRule, protocol: Protocol) -> Finding {
+    match (protocol, rule.port.single()) {
+        (Protocol::Tcp, Some(port)) => finding.kubeadm(format!("Port-{port}")),
+        _ => finding,
+    }
+}
+
+fn judge(rule: &PortRule, protocol: Protocol, sockets: &Sockets, node: &Node) -> Finding {
+    let subject = subject(rule, protocol);
+    let held: Vec<&Socket> = sockets.all.iter().filter(|socket| in_the_way(rule, socket)).collect();
+    let Some(first) = held.first() else {
+        let message = match rule.port.single() {
+            Some(_) => format!("{subject} is free"),
+            None => format!("all of {subject} is free"),
+        };
+        return Finding::pass(subject, "free", message, sockets.proof.clone());
+    };
+    let owner = node.socket_owner(first.inode);
+    if let Some(owner) = owner.as_ref().filter(|owner| rule.owners.contains(&owner.command)) {
+        let message = format!("{subject} is held by {}, as it should be", owner.command);
+        let proof = Proof::new(evidence(first, protocol, Some(owner)));
+        return Finding::pass(subject, "held-as-wanted", message, proof);
+    }
+    let by = match &owner {
+        Some(owner) => format!("by {owner}"),
+        None if node.user() == Some(0) => "by no process that is to be seen here".to_owned(),
+        None => "by a process of another user (root can see whose)".to_owned(),
+    };
+    let message = match rule.port.single() {
+        Some(_) => format!("{subject} is in use, {by}"),
+        None => format!("of {subject} {} are in use; {} {by}", numbers(&held), first.port),
+    };
+    let seen = held.iter().take(8).enumerate();
+    Finding::problem(rule.severity, subject, "in-use", message)
+        .evidence(seen.map(|(i, socket)| evidence(socket, protocol, owner.as_ref().filter(|_| i == 0))))
+        .notes(rule.why.clone())
+        .notes(loopback_only(&held))
+        .notes(joined(owner.as_ref()))
+        .remedy(remedy(owner.as_ref(), first, protocol))
+}
+
+/// Whether a socket is in the way of a server on this port. On Linux a listener on one address keeps another one from all
+/// addresses (EADDRINUSE), and the other way round; one on `::` holds IPv4 too unless it was set to IPV6_V6ONLY, which
+/// /proc does not tell.
+fn in_the_way(rule: &PortRule, socket: &Socket) -> bool {
+    let is_here = rule.port.contains(socket.port) && !socket.is_connected;
+    is_here
+        && match rule.address {
+            None => true,
+            Some(wanted) => {
+                socket.address == wanted
+                    || wanted.is_unspecified()
+                    || (socket.is_wildcard() && (socket.address.is_ipv6() || wanted.is_ipv4()))
+            }
+        }
+}
+
+fn evidence(socket: &Socket, protocol: Protocol, owner: Option<&Owner>) -> crate::Evidence {
+    let family = if socket.address.is_ipv6() { "6" } else { "" };
+    let address = std::net::SocketAddr::new(socket.address, socket.port);
+    let by = owner.map(|owner| format!(", {owner}")).unwrap_or_default();
+    crate::Evidence::new(format!("/proc/net/{}{family}", protocol.as_str()), format!("{address}{by}"))
+}
+
+/// Some ports, as few words as will do.
+fn numbers(held: &[&Socket]) -> String {
+    let mut ports: Vec<u16> = held.iter().map(|socket| socket.port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let shown: Vec<String> = ports.iter().take(5).map(u16::to_string).collect();
+    let more = ports.len() - shown.len();
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+fn loopback_only(held: &[&Socket]) -> Option<String> {
+    held.iter().all(|socket| socket.address.is_loopback()).then(|| {
+        "it is held on the loopback address only; a server on all addresses can't have it all the same"
+            .to_owned()
+    })
+}
+
+/// Programs of Kubernetes on its own ports: the node has joined already.
+fn joined(owner: Option<&Owner>) -> Option<String> {
+    const OWN: [&str; 8] = [
+        "kubelet",
+        "kube-apiserver",
+        "kube-controller", // comm is cut after fifteen characters
+        "kube-scheduler",
+        "kube-proxy",
+        "etcd",
+        "k3s-server",
+        "k0s",
+    ];
+    let command = &owner?.command;
+    OWN.iter().any(|own| command.starts_with(own)).then(|| {
+        format!("{command} is a part of Kubernetes: this node seems to have joined a cluster already")
+    })
+}
+
+fn remedy(owner: Option<&Owner>, socket: &Socket, protocol: Protocol) -> Remedy {
+    let option = if protocol == Protocol::Tcp { "t" } else { "u" };
+    match owner {
+        Some(Owner { command, unit: Some(unit), .. }) if unit.ends_with(".service") => {
+            Remedy::new(format!("Stop {command}, or have it use another port"))
+                .command(format!("systemctl stop {unit}"))
+                .persistent(format!("systemctl disable {unit}"))
+                .risk(Risk::Service)
+        }
+        Some(Owner { command, pid, .. }) => {
+            Remedy::new(format!("Stop {command}, or have it use another port"))
+                .command(format!("kill {pid}"))
+                .risk(Risk::Service)
+        }
+        None => Remedy::new("Find out who holds it, and stop that, or have it use another port")
+            .command(format!("ss -H -ln{option}p 'sport = :{}'", socket.port)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
