@@ -81,9 +81,12 @@ fn of_two_values_of_rp_filter_the_greater_one_counts() {
     let name = "rp_filter in a network namespace";
     let ask = setting("net.ipv4.conf.*.rp_filter", "oneOf: [0, 2]");
     let conf = "/proc/sys/net/ipv4/conf";
-    for (all, lo, want) in
-        [("0", "0", "pass right"), ("1", "0", "fail wrong-value"), ("2", "1", "pass right"), ("0", "1", "fail wrong-value")]
-    {
+    for (all, lo, want) in [
+        ("0", "0", "pass right"),
+        ("1", "0", "fail wrong-value"),
+        ("2", "1", "pass right"),
+        ("0", "1", "fail wrong-value"),
+    ] {
         let command = format!(
             "echo 0 > {conf}/default/rp_filter && for i in {conf}/*; do echo {lo} > $i/rp_filter; done && \
              echo {lo} > {conf}/lo/rp_filter && echo {all} > {conf}/all/rp_filter"
