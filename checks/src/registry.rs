@@ -5,8 +5,9 @@
 use crate::{
     check::DynCheck,
     checks::{
-        CgroupControllers, CgroupDelegation, CgroupHierarchy, Cpu, Filesystems, KernelConfigCheck,
-        KernelModules, KernelVersion, Limits, MemoryCheck, Namespaces, Ports, Swap, Sysctl,
+        CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, Cpu, DataDirectory, DiskLatency,
+        DiskSpace, Filesystems, Hostname, Identity, KernelConfigCheck, KernelModules, KernelVersion, Limits,
+        MemoryCheck, Namespaces, Ports, Swap, Sysctl,
     },
 };
 
@@ -26,6 +27,12 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Sysctl,
     &Limits,
     &Ports,
+    &DiskSpace,
+    &DataDirectory,
+    &DiskLatency,
+    &ClockCheck,
+    &Hostname,
+    &Identity,
 ];
 
 /// The check called `id`.

@@ -74,6 +74,12 @@ impl Mounts {
         self.visible().find(|m| m.point == point)
     }
 
+    /// The mount that holds `path`, in which no symbolic link is followed.
+    #[must_use]
+    pub fn holding(&self, path: &str) -> Option<&Mount> {
+        upwards(path).find_map(|above| self.at(above))
+    }
+
     /// The file they were read from.
     #[must_use]
     pub fn source(&self) -> &str {

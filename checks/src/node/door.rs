@@ -128,10 +128,18 @@ impl fmt::Display for Access {
 }
 
 /// What statfs(2) says of a mounted file system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filesystem {
     /// `f_type`, as in linux/magic.h.
     pub magic: u64,
+    /// How large it is, in bytes.
+    pub size: u64,
+    /// How much of it is free for users other than root, in bytes.
+    pub available: u64,
+    /// How many inodes it can have; zero where it does not count them (btrfs, FAT).
+    pub inodes: u64,
+    /// How many of them are free.
+    pub inodes_free: u64,
 }
 
 /// A look at the node failed.

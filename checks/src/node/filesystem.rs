@@ -284,7 +284,15 @@ impl Door for Filesystem {
         // f_type is a signed long on some architectures; the magics of linux/magic.h are 32 bits.
         #[expect(clippy::cast_sign_loss, reason = "a bit pattern, not a number")]
         let magic = stat.f_type as u64 & 0xffff_ffff;
-        Ok(door::Filesystem { magic })
+        #[expect(clippy::cast_sign_loss, reason = "sizes of blocks are positive")]
+        let block = if stat.f_frsize > 0 { stat.f_frsize as u64 } else { stat.f_bsize as u64 };
+        Ok(door::Filesystem {
+            magic,
+            size: stat.f_blocks.saturating_mul(block),
+            available: stat.f_bavail.saturating_mul(block),
+            inodes: stat.f_files,
+            inodes_free: stat.f_ffree,
+        })
     }
 
     fn access(&self, path: &str) -> Result<Access, ReadError> {

@@ -1,7 +1,7 @@
 //! A node made of files in memory: what tests register, and nothing else, exists.
 
 use super::{Access, Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door::Filesystem};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 /// Files in memory. Directories exist by the files below them.
 #[derive(Clone, Debug)]
@@ -9,6 +9,7 @@ pub struct Memory {
     files: BTreeMap<String, Result<Vec<u8>, ReadErrorKind>>,
     access: BTreeMap<String, Access>,
     links: BTreeMap<String, String>,
+    filesystems: BTreeMap<String, Filesystem>,
     probes: BTreeMap<Probe, Answer>,
     origin: Origin,
     user: Option<u32>,
@@ -20,6 +21,7 @@ impl Default for Memory {
             files: BTreeMap::new(),
             access: BTreeMap::new(),
             links: BTreeMap::new(),
+            filesystems: BTreeMap::new(),
             probes: BTreeMap::new(),
             origin: Origin::Live,
             user: Some(0),
@@ -61,6 +63,13 @@ impl Memory {
     #[must_use]
     pub fn symlink(mut self, path: &str, target: &str) -> Self {
         self.links.insert(path.to_owned(), target.to_owned());
+        self
+    }
+
+    /// Says what statfs(2) tells of everything at and below a path.
+    #[must_use]
+    pub fn filesystem(mut self, point: &str, filesystem: Filesystem) -> Self {
+        self.filesystems.insert(point.to_owned(), filesystem);
         self
     }
 
@@ -161,7 +170,11 @@ impl Door for Memory {
     }
 
     fn filesystem(&self, path: &str) -> Result<Filesystem, ReadError> {
-        Err(ReadError::new(path, ReadErrorKind::LiveOnly))
+        let above = |point: &&String| Path::new(path).starts_with(point);
+        match self.filesystems.iter().rev().find(|(point, _)| above(point)) {
+            Some((_, found)) if self.origin == Origin::Live => Ok(*found),
+            _ => Err(ReadError::new(path, ReadErrorKind::LiveOnly)),
+        }
     }
 
     fn probe(&self, probe: &Probe) -> Result<Answer, ReadError> {

@@ -1,6 +1,8 @@
 //! Named questions that no file answers: what is asked of the live machine by a system call or a program, and its answer
 //! as a text that can be kept and given again.
 
+mod disk;
+
 use super::{Allow, ReadError, ReadErrorKind, sys};
 use crate::{errno, evidence::Evidence};
 use rustix::{
@@ -28,6 +30,23 @@ pub enum Probe {
         /// The directory of the cgroup.
         directory: String,
     },
+    /// Whether the entries of a directory tell their types, which overlayfs needs (`d_type` of getdents(2)).
+    EntryTypes {
+        /// The directory.
+        directory: String,
+    },
+    /// What the kernel knows of its clock.
+    Clock,
+    /// How long writes to a file of its own take to reach the disk; takes [`Allow::Write`]. The file has no name, so that
+    /// nothing is left of it, however this program ends.
+    DiskLatency {
+        /// The directory.
+        directory: String,
+        /// How many writes at most.
+        writes: u32,
+        /// How long at most, in milliseconds.
+        millis: u32,
+    },
 }
 
 impl Probe {
@@ -38,6 +57,9 @@ impl Probe {
             Self::CgroupDeviceQuery { .. } => "bpf(BPF_PROG_QUERY, BPF_CGROUP_DEVICE)",
             Self::CgroupDeviceLoad => "bpf(BPF_PROG_LOAD, BPF_PROG_TYPE_CGROUP_DEVICE)",
             Self::PerfCgroup { .. } => "perf_event_open(PERF_FLAG_PID_CGROUP)",
+            Self::EntryTypes { .. } => "getdents(2)",
+            Self::Clock => "adjtimex(2)",
+            Self::DiskLatency { .. } => "write(2) and fdatasync(2)",
         }
     }
 
@@ -45,8 +67,11 @@ impl Probe {
     #[must_use]
     pub fn about(&self) -> Option<&str> {
         match self {
-            Self::CgroupDeviceQuery { directory } | Self::PerfCgroup { directory } => Some(directory),
-            Self::CgroupDeviceLoad => None,
+            Self::CgroupDeviceQuery { directory }
+            | Self::PerfCgroup { directory }
+            | Self::EntryTypes { directory }
+            | Self::DiskLatency { directory, .. } => Some(directory),
+            Self::CgroupDeviceLoad | Self::Clock => None,
         }
     }
 
@@ -54,7 +79,12 @@ impl Probe {
     #[must_use]
     pub fn takes(&self) -> Option<Allow> {
         match self {
-            Self::CgroupDeviceQuery { .. } | Self::CgroupDeviceLoad | Self::PerfCgroup { .. } => None,
+            Self::CgroupDeviceQuery { .. }
+            | Self::CgroupDeviceLoad
+            | Self::PerfCgroup { .. }
+            | Self::EntryTypes { .. }
+            | Self::Clock => None,
+            Self::DiskLatency { .. } => Some(Allow::Write),
         }
     }
 
@@ -67,6 +97,11 @@ impl Probe {
             }
             Self::PerfCgroup { directory } => {
                 sys::open_cgroup_event(open(directory)?.as_fd()).map(|()| "ok".to_owned())
+            }
+            Self::Clock => sys::read_clock(),
+            Self::EntryTypes { directory } => disk::entry_types(open(directory)?).map_err(Into::into),
+            Self::DiskLatency { directory, writes, millis } => {
+                disk::latency(&open(directory)?, *writes, *millis).map_err(Into::into)
             }
         };
         Ok(answer.map_or_else(|e| Answer::Errno(errno_name(&e)), Answer::Works))
