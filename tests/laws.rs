@@ -57,6 +57,25 @@ checks:
   - id: modules
     check: kernel-modules
     with: {required: [overlay, nf_conntrack, br_netfilter, no_such_module, ext4, tun]}
+  - check: sysctl
+    with:
+      settings:
+        - {key: net.ipv4.ip_forward, equals: 1}
+        - {key: net.ipv6.conf.all.forwarding, equals: 1}
+        - {key: net.bridge.bridge-nf-call-iptables, equals: 1}
+        - {key: net.ipv4.conf.*.rp_filter, oneOf: [0, 2]}
+        - {key: kernel.pid_max, atLeast: 99999999}
+        - {key: fs.inotify.max_user_instances, atLeast: 1024}
+        - {key: vm.overcommit_memory, equals: 1}
+        - {key: kernel.panic, oneOf: [10]}
+        - {key: vm.max_map_count, atMost: 1}
+        - {key: kernel.no_such, equals: 1}
+  - check: limits
+    with: {usedAtMost: 1, openFiles: 65536, nrOpen: 99999999}
+  - check: swap
+  - id: swap-allowed
+    check: swap
+    with: {mode: allowed, kubernetesVersion: '1.29'}
 ";
 
 fn load(text: &str, on_unknown: OnUnknown) -> Arc<Policy> {

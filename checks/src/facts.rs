@@ -20,11 +20,13 @@ pub mod modules;
 pub mod mounts;
 pub mod namespaces;
 pub mod network;
+pub mod process_limits;
 pub mod release;
 pub mod sockets;
 pub mod swap;
 pub mod sysctl;
 pub mod systemd;
+pub mod usage;
 
 use crate::evidence::Unknown;
 

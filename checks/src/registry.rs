@@ -7,7 +7,8 @@ use crate::{
     checks::{
         CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
         DataDirectory, DiskLatency, DiskSpace, Filesystems, Hostname, Identity, Interfaces,
-        KernelConfigCheck, KernelModules, KernelVersion, MemoryCheck, Namespaces, Ports, Swap, Sysctl,
+        KernelConfigCheck, KernelModules, KernelVersion, Limits, MemoryCheck, Namespaces, Ports, Swap,
+        Sysctl,
     },
 };
 
@@ -25,6 +26,7 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &MemoryCheck,
     &Swap,
     &Sysctl,
+    &Limits,
     &Ports,
     &DiskSpace,
     &DataDirectory,

@@ -167,6 +167,7 @@ fn problem(rule: &ModuleRule, severity: Severity, state: Option<ModuleState>, no
             Finding::problem(severity, &name, "not-loaded", message)
                 .evidence(proof.into_evidence())
                 .remedy(node.on_the_host(remedy::load(&name)))
+                .causes(format!("module:{name}"))
         }
         Some(ModuleState::Blocked(why, proof)) => blocked(name, severity, &why, proof, node),
         Some(ModuleState::Missing(proof)) => missing(name, severity, proof, node),

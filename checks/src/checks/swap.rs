@@ -11,7 +11,7 @@ use crate::{
         swap::{Area, AtBoot},
     },
     finding::{Finding, Findings, Severity},
-    node::{Node, ReadError},
+    node::Node,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -127,9 +127,14 @@ fn none(mode: SwapMode, proof: Proof, node: &Node) -> Finding {
     }
     let (at_boot, unread) = node.swap_at_boot();
     if at_boot.is_empty() {
-        let finding =
-            Finding::pass(SUBJECT, "off", "nothing is swapped, and nothing brings swap at boot", proof);
-        return unlooked(finding, &unread);
+        // What could not be read may bring swap: a warning must not go away because nobody may look.
+        if let Some(e) = unread.first() {
+            let message = "nothing is swapped now, but what the next boot brings is not known in full";
+            return Finding::undetermined(Severity::Warn, SUBJECT, "boot-unknown", message, &e.unknown())
+                .evidence(proof.into_evidence());
+        }
+        let message = "nothing is swapped, and nothing brings swap at boot";
+        return Finding::pass(SUBJECT, "off", message, proof);
     }
     let message = format!("nothing is swapped now, but the next boot brings swap: {}", bringers(&at_boot));
     Finding::problem(Severity::Warn, SUBJECT, "returns-at-boot", message)
@@ -138,22 +143,21 @@ fn none(mode: SwapMode, proof: Proof, node: &Node) -> Finding {
         .remedy(remedy::keep_off(&at_boot))
 }
 
-/// A pass may rest on what is; that a file could not be read which speaks of the next boot is said, not hidden.
-fn unlooked(finding: Finding, unread: &[ReadError]) -> Finding {
-    match unread.first() {
-        None => finding,
-        Some(e) => finding
-            .note(format!("what the next boot brings is not known in full: {e}"))
-            .evidence(unread.iter().map(ReadError::evidence)),
-    }
-}
-
 fn bringers(at_boot: &[AtBoot]) -> String {
     at_boot.iter().map(|one| one.evidence.source.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn active(areas: &[Area], proof: Proof, node: &Node) -> Finding {
     let kubelet = kubelet::settings(node);
+    if let Some(unknown) = &kubelet.unknown {
+        let message = format!(
+            "memory is swapped to {}; whether the kubelet here may run so is not known",
+            named(areas)
+        );
+        return Finding::undetermined(Severity::Fail, SUBJECT, "kubelet-unknown", message, unknown)
+            .evidence(proof.into_evidence())
+            .remedy(node.on_the_host(remedy::off(areas, &node.swap_at_boot().0)));
+    }
     let (severity, what) = match kubelet.fail_swap_on {
         Some(false) => (Severity::Warn, "the kubelet's file says that it may run so (failSwapOn: false)"),
         _ => (Severity::Fail, "a kubelet does not start with it unless failSwapOn is false"),
@@ -214,6 +218,11 @@ fn usable(params: &SwapParams, areas: &[Area], proof: &Proof, node: &Node) -> Fi
         }
     }
     let kubelet = kubelet::settings(node);
+    if let Some(unknown) = &kubelet.unknown {
+        let message = format!("memory is swapped to {named}; whether the kubelet starts so is not known");
+        return Finding::undetermined(Severity::Fail, SUBJECT, "kubelet-unknown", message, unknown)
+            .evidence(evidence());
+    }
     if kubelet.fail_swap_on == Some(true) {
         let message = format!(
             "memory is swapped to {named}, and the kubelet's file does not let it start with swap on"
@@ -225,11 +234,19 @@ fn usable(params: &SwapParams, areas: &[Area], proof: &Proof, node: &Node) -> Fi
     let layout = Evidence::new("cgroup layout", LayoutKind::V2.as_str());
     let proof = Proof::new(layout).and_all(evidence()).and_all(kubelet.evidence);
     let message = format!("memory is swapped to {named}, on cgroup v2, where Kubernetes can limit it");
-    let finding = Finding::pass(SUBJECT, "usable", message, proof);
+    let finding = Finding::pass(SUBJECT, "usable", message, proof).notes(secrets(node));
     match kubelet.fail_swap_on {
         None => finding.note("the kubelet must be told so: failSwapOn: false in its configuration"),
         Some(_) => finding.notes(kubelet.behavior.map(|b| format!("the kubelet's swapBehavior is {b}"))),
     }
+}
+
+/// Secrets lie on a tmpfs, which the kubelet mounts with `noswap` where the kernel knows that (Linux 6.3 and backports: it
+/// tries; pkg/kubelet/cm/container_manager_linux.go, IsTmpfsNoswapOptionSupported).
+fn secrets(node: &Node) -> Option<String> {
+    let old = node.kernel_release().as_ref().is_ok_and(|r| r.version < semver::Version::new(6, 3, 0));
+    let words = "secrets and other volumes in memory may be written to swap: a tmpfs can be kept out of it from Linux 6.3 on";
+    old.then(|| words.to_owned())
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! Kernel parameters: their names, their values now, and what the next boot will set.
 
 mod at_boot;
+mod network;
 
 pub use at_boot::{Assignment, AtBoot};
+pub use network::Network;
 
 use crate::{
     evidence::Evidence,
-    node::{Node, Read, ReadError},
+    node::{Node, Read, ReadError, ReadErrorKind},
 };
-use std::{borrow::Cow, rc::Rc};
+use std::rc::Rc;
 
 /// Where parameters lie.
 const ROOT: &str = "/proc/sys";
@@ -125,11 +127,35 @@ impl Node {
     /// The value of a parameter now.
     ///
     /// # Errors
-    /// As reading its file gave; [`ReadError::is_missing`] where there is no such parameter.
+    /// As reading its file gave; [`ReadError::is_missing`] where there is no such parameter. What is no whole value is
+    /// an error, too.
     pub fn sysctl(&self, key: &Key) -> Result<Value, ReadError> {
         let read = self.read(&key.path());
-        let text = read.text().map(Cow::into_owned).map_err(Clone::clone)?;
-        Ok(Value { text: normal(&text), read })
+        let Some(text) = whole(read.bytes().map_err(Clone::clone)?) else {
+            let strange = ReadErrorKind::System("is not what the kernel shows".to_owned());
+            return Err(ReadError::new(read.path(), strange));
+        };
+        let text = normal(text);
+        Ok(Value { text, read })
+    }
+}
+
+/// What the kernel shows ends with a newline (kernel/sysctl.c, `proc_put_char`, `_proc_do_string`) and is text.
+fn whole(bytes: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
+    let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n');
+    (!text.contains(odd)).then_some(text)
+}
+
+impl Key {
+    /// The name under which the same variable can be set as well: /proc/sys/net/ipv4/ip_forward is conf/all/forwarding
+    /// (net/ipv4/devinet.c, `ctl_forward_entry`).
+    #[must_use]
+    pub fn twin(&self) -> Option<Self> {
+        let twins = ["net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"];
+        let own = self.to_string();
+        let other = twins.iter().position(|twin| *twin == own).map(|at| 1 - at)?;
+        Self::parse(twins.get(other)?)
     }
 }
 

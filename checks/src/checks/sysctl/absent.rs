@@ -4,7 +4,12 @@ use super::{judge, params::SysctlSetting};
 use crate::{
     checks::kernel_modules::remedy,
     evidence::{Evidence, Unknown},
-    facts::{environment, modules::ModuleState, sysctl::Key},
+    facts::{
+        environment,
+        kernel_config::Setting,
+        modules::ModuleState,
+        sysctl::{Key, Network},
+    },
     finding::{Finding, Remedy},
     node::{Node, Origin, ReadError},
 };
@@ -36,7 +41,7 @@ pub(super) fn judge(setting: &SysctlSetting, key: &Key, error: &ReadError, node:
         return Finding::pass(key.to_string(), "absent", message, error.evidence());
     }
     if key.parts().starts_with(&["net".to_owned(), "ipv6".to_owned()]) {
-        return ipv6(setting, key, error);
+        return ipv6(setting, key, error, node);
     }
     if let Some(module) = module_of(setting, key) {
         return by_module(setting, key, module, error, node);
@@ -72,22 +77,45 @@ fn not_certain(setting: &SysctlSetting, key: &Key, error: &ReadError, node: &Nod
         return Some(tried(format!("{top} is not to be seen here")).tried([e.evidence()]));
     }
     // Many parameters of the network are those of the first network namespace only.
-    let inside = node.environment().kind == environment::Kind::Container && top == "/proc/sys/net";
+    let inside = top == "/proc/sys/net"
+        && (node.environment().kind == environment::Kind::Container
+            || matches!(node.network_of_parameters(), Network::Namespace(_)));
     inside.then(|| {
         let why = format!("{key} may be there on the host, and hidden from this container");
         tried(why).needs("run on the machine itself, or in its network namespace")
     })
 }
 
-fn ipv6(setting: &SysctlSetting, key: &Key, error: &ReadError) -> Finding {
-    let message = format!("there is no {key}: IPv6 is switched off in this kernel");
-    Finding::problem(setting.severity, key.to_string(), "missing", message)
-        .evidence([error.evidence()])
-        .notes(setting.why.clone())
-        .remedy(
-            Remedy::new("Take ipv6.disable=1 out of the kernel's command line, if IPv6 is wanted").reboot(),
-        )
-        .follows("ipv6-disabled")
+/// Why there is nothing of IPv6: its directory is missing as a whole where it was switched off when the kernel started, or
+/// was not built.
+fn ipv6(setting: &SysctlSetting, key: &Key, error: &ReadError, node: &Node) -> Finding {
+    let problem = |why: &str, seen: Option<Evidence>| {
+        let message = format!("there is no {key}: {why}");
+        Finding::problem(setting.severity, key.to_string(), "missing", message)
+            .evidence(std::iter::once(error.evidence()).chain(seen))
+            .notes(setting.why.clone())
+    };
+    if let Ok(cmdline) = node.cmdline()
+        && cmdline.words().iter().any(|word| word == "ipv6.disable=1")
+    {
+        let seen = node.cmdline_evidence("ipv6.disable=1");
+        let remedy =
+            Remedy::new("Take ipv6.disable=1 out of the kernel's command line, if IPv6 is wanted").reboot();
+        return problem("IPv6 is switched off on the kernel's command line", Some(seen))
+            .remedy(node.on_the_host(remedy))
+            .follows("ipv6-disabled");
+    }
+    let config = node.kernel_config().as_ref().ok().filter(|c| c.get("CONFIG_IPV6") == Setting::NotSet);
+    if let Some(config) = config {
+        return problem("this kernel was built without IPv6", Some(config.evidence("CONFIG_IPV6")))
+            .follows("CONFIG_IPV6");
+    }
+    match node.kind("/proc/sys/net/ipv6") {
+        Err(e) if e.is_missing() => {
+            problem("nothing of IPv6 is in this kernel", Some(e.evidence())).follows("ipv6-disabled")
+        }
+        _ => problem("this kernel's IPv6 has no such parameter", None),
+    }
 }
 
 fn by_module(setting: &SysctlSetting, key: &Key, module: &str, error: &ReadError, node: &Node) -> Finding {

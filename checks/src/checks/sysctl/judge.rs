@@ -3,9 +3,9 @@
 use super::{absent, params::SysctlSetting};
 use crate::{
     evidence::{Evidence, Proof, Unknown},
-    facts::sysctl::{Key, Value},
+    facts::sysctl::{Key, Network, Value},
     finding::{Finding, Remedy, Severity},
-    node::{Node, ReadError},
+    node::{Node, ReadError, ReadErrorKind},
 };
 
 /// The file for what has to last: its name sorts after those of distributions (sysctl.d(5) recommends 60 to 90 for /etc).
@@ -24,7 +24,9 @@ pub(super) fn judge(setting: &SysctlSetting, node: &Node) -> Finding {
         let unknown = Unknown::new("that is no name of a parameter");
         return Finding::undetermined(setting.severity, &setting.key, "unknown", "not looked at", &unknown);
     };
-    let finding = if key.is_pattern() {
+    let finding = if let Some(why) = of_another_network(&key, node) {
+        unknown(setting, &key, &why)
+    } else if key.is_pattern() {
         interfaces(setting, &key, node)
     } else {
         match node.sysctl(&key) {
@@ -33,12 +35,32 @@ pub(super) fn judge(setting: &SysctlSetting, node: &Node) -> Finding {
             Err(e) => unknown(setting, &key, &e.unknown()),
         }
     };
+    let finding = match node.network_of_parameters() {
+        Network::Namespace(_) if is_of_network(&key) => finding.note(
+            "preflight runs in a network namespace that is not the machine's first, and this is what holds there",
+        ),
+        _ => finding,
+    };
     let name = key.to_string();
     if KUBEADM.contains(&name.as_str()) {
         finding.kubeadm(format!("FileContent-{}", key.path().replace('/', "-")))
     } else {
         finding
     }
+}
+
+fn is_of_network(key: &Key) -> bool {
+    key.parts().first().is_some_and(|top| top == "net")
+}
+
+/// A host's /proc that is mounted into a container shows the container's own parameters of the network.
+fn of_another_network(key: &Key, node: &Node) -> Option<Unknown> {
+    let Network::Another(seen) = node.network_of_parameters() else { return None };
+    is_of_network(key).then(|| {
+        Unknown::new("/proc/sys/net shows the network of this container, not that of the node")
+            .tried([seen.clone()])
+            .needs("run in the node's network (hostNetwork: true)")
+    })
 }
 
 pub(super) fn unknown(setting: &SysctlSetting, key: &Key, unknown: &Unknown) -> Finding {
@@ -61,15 +83,27 @@ fn one(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Findin
 fn right(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Finding {
     let message = format!("{key} is {}", value.text);
     let at_boot = node.sysctl_at_boot();
-    let Some(line) = at_boot.decides(key) else {
+    let line = at_boot.decides(key);
+    let kept =
+        line.is_none_or(|line| setting.holds(line.value.as_deref().unwrap_or_default()) != Some(false));
+    // What could not be read may set another value: a warning must not go away because nobody may look.
+    if kept && let Some(e) = at_boot.unread.first() {
+        let message = format!("{message} now, but what the next boot sets is not known in full");
+        return Finding::undetermined(Severity::Warn, key.to_string(), "boot-unknown", message, &e.unknown())
+            .evidence([value.evidence()]);
+    }
+    let Some(line) = line else {
         let finding = Finding::pass(key.to_string(), "right", message, value.evidence());
-        return match at_boot.unread.first() {
-            Some(e) => finding.note(format!("what the next boot sets is not known in full: {e}")),
+        return match at_boot.passed_over(key) {
+            Some(line) => finding.note(format!(
+                "line {} of {} sets it, but systemd does not read that file: move it into /etc/sysctl.d",
+                line.place.1, line.place.0
+            )),
             None => finding,
         };
     };
     let set = line.value.as_deref().unwrap_or_default();
-    if setting.holds(set) != Some(false) {
+    if kept {
         let proof = Proof::new(value.evidence()).and(line.evidence());
         return Finding::pass(key.to_string(), "right", message, proof);
     }
@@ -165,19 +199,25 @@ fn interfaces(setting: &SysctlSetting, key: &Key, node: &Node) -> Finding {
             Ok(value) => {
                 let own: Option<i64> = value.text.parse().ok();
                 let counts = match (own, floor) {
-                    (Some(own), Some(floor)) if name != "default" => own.max(floor).to_string(),
+                    // An interface to come gets the value of `default`, and is combined with `all` as any other.
+                    (Some(own), Some(floor)) => own.max(floor).to_string(),
                     _ => value.text.clone(),
                 };
-                if setting.holds(&counts) == Some(true) {
-                    seen.push(value.evidence());
-                } else {
-                    differ.push(format!("{name} {counts}"));
-                    seen.insert(0, value.evidence());
+                match setting.holds(&counts) {
+                    Some(true) => seen.push(value.evidence()),
+                    Some(false) => {
+                        differ.push(format!("{name} {counts}"));
+                        seen.insert(0, value.evidence());
+                    }
+                    None => {
+                        let strange = ReadErrorKind::System("holds no such number".to_owned());
+                        unread.get_or_insert(ReadError::new(key.with_part(at, name).path(), strange));
+                    }
                 }
             }
             // An interface may go while it is looked at.
             Err(e) if e.is_missing() => {}
-            Err(e) => unread = Some(unread.unwrap_or(e)),
+            Err(e) => _ = unread.get_or_insert(e),
         }
     }
     let count = seen.len();

@@ -110,6 +110,10 @@ impl SysctlSetting {
             (Some(a), Some(b)) => a == b,
             _ => normal(wanted) == value,
         };
+        let wanted = || self.equals.iter().chain(&self.one_of);
+        if wanted().next().is_some() && wanted().all(|w| number(w).is_some()) {
+            number(value)?;
+        }
         let mut holds = self.equals.as_ref().is_none_or(same);
         holds &= self.one_of.is_empty() || self.one_of.iter().any(same);
         if self.at_least.is_some() || self.at_most.is_some() {

@@ -97,18 +97,18 @@ fn what_the_next_boot_sets() {
         Memory::new().file(FORWARD, value).file(&format!("/etc/sysctl.d/{file}"), line)
     };
     let ask = |memory| ask(equals("net.ipv4.ip_forward", "1"), memory);
-    let found = ask(node("1", "99-k8s.conf", "net.ipv4.ip_forward = 1\n"));
+    let found = ask(node("1\n", "99-k8s.conf", "net.ipv4.ip_forward = 1\n"));
     assert_eq!(brief(&found), ("pass", "right"));
     assert_eq!(found.all_evidence().len(), 2);
 
-    let found = ask(node("1", "99-hardening.conf", "#\nnet.ipv4.ip_forward = 0\n"));
+    let found = ask(node("1\n", "99-hardening.conf", "#\nnet.ipv4.ip_forward = 0\n"));
     assert_eq!(brief(&found), ("problem", "reset-at-boot"));
     assert_eq!(found.severity(), Severity::Warn);
     let persistent = &found.mend().unwrap().persistent;
     assert_eq!(persistent[1], "take line 2 out of /etc/sysctl.d/99-hardening.conf: it would win");
 
     // Ours comes later: nothing has to go.
-    let found = ask(node("0", "10-hardening.conf", "net.ipv4.ip_forward = 0\n"));
+    let found = ask(node("0\n", "10-hardening.conf", "net.ipv4.ip_forward = 0\n"));
     assert_eq!(found.mend().unwrap().persistent.len(), 1);
 }
 
@@ -164,18 +164,19 @@ fn every_interface() {
     let conf = |name: &str| format!("/proc/sys/net/ipv4/conf/{name}/rp_filter");
     let rp_filter =
         || SysctlSetting { one_of: vec!["0".into(), "2".into()], ..setting("net.ipv4.conf.*.rp_filter") };
-    let good = Memory::new().file(&conf("all"), "0").file(&conf("default"), "2").file(&conf("eth0"), "0");
+    let good =
+        Memory::new().file(&conf("all"), "0\n").file(&conf("default"), "2\n").file(&conf("eth0"), "0\n");
     assert_eq!(brief(&ask(rp_filter(), good.clone())), ("pass", "right"));
-    let found = ask(rp_filter(), good.clone().file(&conf("eth0.100"), "1"));
+    let found = ask(rp_filter(), good.clone().file(&conf("eth0.100"), "1\n"));
     assert_eq!(brief(&found), ("problem", "wrong-value"));
     assert!(found.message().ends_with("eth0.100 1"), "{}", found.message());
     assert_eq!(found.mend().unwrap().commands, ["sysctl -w net.ipv4.conf.eth0/100.rp_filter=0"]);
     // The larger of `all` and the interface counts: 2 beats 1, and 1 beats 0.
     assert_eq!(
-        brief(&ask(rp_filter(), good.clone().file(&conf("all"), "2").file(&conf("eth1"), "1"))),
+        brief(&ask(rp_filter(), good.clone().file(&conf("all"), "2\n").file(&conf("eth1"), "1\n"))),
         ("pass", "right")
     );
-    assert_eq!(brief(&ask(rp_filter(), good.clone().file(&conf("all"), "1"))), ("problem", "wrong-value"));
+    assert_eq!(brief(&ask(rp_filter(), good.clone().file(&conf("all"), "1\n"))), ("problem", "wrong-value"));
     let denied = good.error(&conf("eth2"), ReadErrorKind::Denied("EACCES"));
     assert_eq!(brief(&ask(rp_filter(), denied)), ("undetermined", "unknown"));
     assert_eq!(brief(&ask(rp_filter(), Memory::new())), ("undetermined", "unknown"));
@@ -194,4 +195,85 @@ fn parameters() {
     assert!(Sysctl::validate(&SysctlParams::default()).is_err());
     let twice = vec![equals("a.b", "1"), equals("a/b", "2")];
     assert!(Sysctl::validate(&SysctlParams { settings: twice }).unwrap_err().contains("twice"));
+}
+
+#[test]
+fn what_is_no_value_is_not_known() {
+    for text in ["", "1", "yes\n", "\u{1}\n"] {
+        let found = ask(equals("net.ipv4.ip_forward", "1"), Memory::new().file(FORWARD, text));
+        assert_eq!(brief(&found), ("undetermined", "unknown"), "{text:?}");
+    }
+    let conf = |name: &str| format!("/proc/sys/net/ipv4/conf/{name}/rp_filter");
+    let memory = Memory::new().file(&conf("all"), "0\n").file(&conf("eth0"), "x\n");
+    let found = ask(equals("net.ipv4.conf.*.rp_filter", "0"), memory);
+    assert_eq!(brief(&found), ("undetermined", "unknown"));
+    // What is new takes its value from `default`, and the larger one counts there as well.
+    let memory = Memory::new().file(&conf("all"), "2\n").file(&conf("default"), "1\n");
+    assert_eq!(brief(&ask(equals("net.ipv4.conf.*.rp_filter", "2"), memory)), ("pass", "right"));
+}
+
+#[test]
+fn a_boot_that_nobody_may_look_at_is_not_a_good_one() {
+    let denied = ReadErrorKind::Denied("EACCES");
+    let good = Memory::new().file(FORWARD, "1\n");
+    for memory in [
+        good.clone().error("/etc/sysctl.d/99-hardening.conf", denied.clone()),
+        good.clone().error("/etc/sysctl.d", denied.clone()),
+        good.clone().file("/etc/sysctl.d/99-hardening.conf", "\0\0"),
+        good.clone().file("/etc/sysctl.d/99-hardening.conf", "net.ipv4.ip_forw"),
+    ] {
+        let found = ask(equals("net.ipv4.ip_forward", "1"), memory);
+        assert_eq!((brief(&found), found.severity()), (("undetermined", "boot-unknown"), Severity::Warn));
+    }
+    // What is wrong now is wrong, whatever the boot does.
+    let found = ask(equals("net.ipv4.ip_forward", "0"), good.error("/etc/sysctl.d", denied));
+    assert_eq!(brief(&found), ("problem", "wrong-value"));
+}
+
+#[test]
+fn forwarding_has_two_names_and_an_old_file() {
+    let good = Memory::new().file(FORWARD, "1\n");
+    let ask = |memory| ask(equals("net.ipv4.ip_forward", "1"), memory);
+    let found = ask(good.clone().file("/etc/sysctl.d/x.conf", "net.ipv4.conf.all.forwarding = 0\n"));
+    assert_eq!(brief(&found), ("problem", "reset-at-boot"));
+    let systemd = good
+        .file("/etc/sysctl.conf", "net.ipv4.ip_forward=1\n")
+        .file("/run/systemd/system/x", "")
+        .file("/usr/lib/systemd/libsystemd-shared-257.so", "");
+    let found = ask(systemd.clone());
+    assert!(found.all_notes()[0].contains("systemd does not read that file"), "{found:#?}");
+    let linked = systemd.file("/etc/sysctl.d/99-sysctl.conf", "net.ipv4.ip_forward=1\n");
+    assert!(ask(linked).all_notes().is_empty());
+}
+
+#[test]
+fn a_container_has_a_network_of_its_own() {
+    let own = Memory::new().file(FORWARD, "1\n").file("/proc/sys/net/core/somaxconn", "4096\n");
+    let found = ask(equals("net.ipv4.ip_forward", "1"), own.clone());
+    assert!(found.all_notes()[0].contains("network namespace"), "{found:#?}");
+    let hidden = ask(equals("net.core.rmem_max", "1"), own);
+    assert_eq!(brief(&hidden), ("undetermined", "unknown"));
+    // The host's /proc under /host shows the container's network.
+    let host = Memory::new()
+        .file(FORWARD, "1\n")
+        .file("/proc/sys/vm/swappiness", "60\n")
+        .symlink("/proc/1/ns/net", "net:[1]")
+        .symlink("/proc/self/ns/net", "net:[2]")
+        .as_root();
+    assert_eq!(brief(&ask(equals("net.ipv4.ip_forward", "1"), host.clone())), ("undetermined", "unknown"));
+    assert_eq!(brief(&ask(equals("vm.swappiness", "60"), host)), ("pass", "right"));
+}
+
+#[test]
+fn why_there_is_no_ipv6() {
+    let key = "net.ipv6.conf.all.forwarding";
+    let why = |memory: Memory| {
+        let found = ask(equals(key, "1"), memory);
+        (found.message().to_owned(), found.cause().map(|c| c.name.clone()))
+    };
+    let base = with_modules().file("/proc/sys/net/ipv6/conf/default/forwarding", "0\n");
+    let (message, cause) = why(base.clone().file("/proc/cmdline", "ipv6.disable=1\n"));
+    assert!(message.contains("command line") && cause.as_deref() == Some("ipv6-disabled"), "{message}");
+    let (message, cause) = why(base);
+    assert!(message.contains("no such parameter") && cause.is_none(), "{message}");
 }

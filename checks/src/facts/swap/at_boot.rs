@@ -1,8 +1,11 @@
 //! What brings swap back at boot: lines of fstab(5), units of systemd, generators and services that make zram or files.
 
+mod zram;
+
 use crate::{
     evidence::Evidence,
-    node::{Node, ReadError},
+    facts::mounts::decode,
+    node::{Node, ReadError, ReadErrorKind},
 };
 
 /// Who brings swap at boot.
@@ -34,8 +37,6 @@ const SERVICES: [&str; 4] =
 /// Where an enabled unit has its link.
 const WANTS: [&str; 3] = ["multi-user.target.wants", "swap.target.wants", "sysinit.target.wants"];
 const SYSTEM: &str = "/etc/systemd/system";
-/// Where zram-generator looks for its file, the first wins (its zram-generator.conf(5)).
-const GENERATOR: [&str; 4] = ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"];
 
 impl Node {
     /// What brings swap at the next boot, as far as files tell; beside it what could not be looked at.
@@ -43,7 +44,7 @@ impl Node {
     pub fn swap_at_boot(&self) -> (Vec<AtBoot>, Vec<ReadError>) {
         let mut unread = Vec::new();
         // A masked swap.target takes everything with it that systemd would swap on (systemd.special(7)).
-        if self.link(&format!("{SYSTEM}/swap.target")).is_ok_and(|target| target == "/dev/null") {
+        if is_masked(self, &format!("{SYSTEM}/swap.target")) {
             return (Vec::new(), unread);
         }
         let mut found = self.fstab_swap(&mut unread);
@@ -55,19 +56,26 @@ impl Node {
                 Err(e) => unread.push(e),
             }
         }
-        found.extend(self.zram_generator(&mut unread));
+        found.extend(zram::bringers(self, &mut unread));
         (found, unread)
     }
 
     fn fstab_swap(&self, unread: &mut Vec<ReadError>) -> Vec<AtBoot> {
         let read = self.read("/etc/fstab");
         match read.text() {
-            Ok(text) => fstab(&text)
-                .map(|(number, line)| AtBoot {
-                    bringer: Bringer::Fstab(number),
-                    evidence: Evidence::new(format!("/etc/fstab:{number}"), line),
-                })
-                .collect(),
+            Ok(text) => {
+                if is_cut(&text) || text.contains('\0') {
+                    let strange = ReadErrorKind::System("is no text, or ends within a line".to_owned());
+                    unread.push(ReadError::new(read.path(), strange));
+                }
+                fstab(&text)
+                    .filter(|(_, line)| !self.is_masked_line(line))
+                    .map(|(number, line)| AtBoot {
+                        bringer: Bringer::Fstab(number),
+                        evidence: Evidence::new(format!("/etc/fstab:{number}"), line),
+                    })
+                    .collect()
+            }
             Err(e) => {
                 unread.extend((!e.is_missing()).then(|| e.clone()));
                 Vec::new()
@@ -75,37 +83,55 @@ impl Node {
         }
     }
 
+    /// Whether the unit that systemd makes of a line is masked: the way to keep swap off that leaves the file alone.
+    fn is_masked_line(&self, line: &str) -> bool {
+        let unit = line.split_whitespace().next().and_then(|what| unit(&decode(what)));
+        unit.is_some_and(|unit| is_masked(self, &format!("{SYSTEM}/{unit}")))
+    }
+
     fn wanted(&self, directory: &str, name: &str) -> Option<AtBoot> {
         let bringer = match name {
             _ if SERVICES.contains(&name) => Bringer::Service(name.to_owned()),
             _ => Bringer::Unit(name.strip_suffix(".swap").map(|_| name.to_owned())?),
         };
-        let masked = self.link(&format!("{SYSTEM}/{name}")).is_ok_and(|target| target == "/dev/null");
+        let masked = is_masked(self, &format!("{SYSTEM}/{name}"));
         let evidence = Evidence::new(format!("{directory}/{name}"), "exists");
         (!masked).then_some(AtBoot { bringer, evidence })
     }
+}
 
-    /// The generator makes a device for each section `[zramN]` of its file; an empty file turns it off.
-    fn zram_generator(&self, unread: &mut Vec<ReadError>) -> Option<AtBoot> {
-        let generator = "/usr/lib/systemd/system-generators/zram-generator";
-        self.kind(generator).ok()?;
-        for directory in GENERATOR {
-            let path = format!("{directory}/zram-generator.conf");
-            let read = self.read(&path);
-            match read.text() {
-                Ok(text) => {
-                    let section = text.lines().map(str::trim).find(|line| line.starts_with("[zram"))?;
-                    let evidence = read.quote(section);
-                    return Some(AtBoot { bringer: Bringer::ZramGenerator(path), evidence });
-                }
-                Err(e) if e.is_missing() => {}
-                // A link to /dev/null is how one is masked.
-                Err(_) if self.link(&path).is_ok_and(|target| target == "/dev/null") => return None,
-                Err(e) => unread.push(e.clone()),
-            }
+/// Whether `path` is a link to /dev/null, by which files of systemd are masked (systemd.unit(5)).
+fn is_masked(node: &Node, path: &str) -> bool {
+    node.link(path).is_ok_and(|target| target == "/dev/null")
+}
+
+/// Whether the last line has no end and too few fields: then there may have been more.
+fn is_cut(text: &str) -> bool {
+    let last = text.lines().last().unwrap_or_default().trim();
+    let fields = last.split_whitespace().count();
+    !text.ends_with('\n') && !last.starts_with('#') && (1..4).contains(&fields)
+}
+
+/// The name of the unit that systemd makes of a line (systemd.swap(5), systemd-escape(1)): the path of the device or file.
+fn unit(what: &str) -> Option<String> {
+    let tags =
+        [("UUID=", "uuid"), ("LABEL=", "label"), ("PARTUUID=", "partuuid"), ("PARTLABEL=", "partlabel")];
+    let tag = tags.iter().find_map(|(tag, directory)| Some((what.strip_prefix(tag)?, directory)));
+    let path = match tag {
+        Some((value, directory)) => format!("/dev/disk/by-{directory}/{}", value.trim_matches('"')),
+        None => what.to_owned(),
+    };
+    let mut unit = String::new();
+    for (i, byte) in path.strip_prefix('/')?.bytes().enumerate() {
+        match byte {
+            b'/' => unit.push('-'),
+            b'.' if i == 0 => unit.push_str("\\x2e"),
+            b'_' | b':' | b'.' => unit.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => unit.push(char::from(byte)),
+            _ => unit.push_str(&format!("\\x{byte:02x}")),
         }
-        None
     }
+    Some(unit + ".swap")
 }
 
 /// The lines of fstab(5) that swap at boot, with their numbers: the third field is `swap`, the fourth has no `noauto`.
@@ -168,10 +194,50 @@ mod tests {
         assert_eq!(bringers(generator), []);
     }
 
+    #[test]
+    fn what_the_generator_is_told() {
+        let generator = Memory::new().file("/usr/lib/systemd/system-generators/zram-generator", "");
+        let shipped = "/usr/lib/systemd/zram-generator.conf";
+        let fedora = generator.file(shipped, "[zram0]\nzram-size = min(ram, 8192)\n");
+        assert_eq!(bringers(fedora.clone().file("/proc/cmdline", "quiet systemd.zram=0\n")), []);
+        let more = "/etc/systemd/zram-generator.conf.d/x.conf";
+        let none = fedora.clone().file(more, "[zram0]\nzram-size = 0\n");
+        assert_eq!(bringers(none), []);
+        let tmp = fedora.clone().file(more, "[zram0]\nmount-point = /tmp\n[zram1]\n");
+        assert_eq!(bringers(tmp), [Bringer::ZramGenerator(more.into())]);
+        let null = "/etc/systemd/zram-generator.conf";
+        let masked = fedora.error(null, ReadErrorKind::WrongKind("a device")).symlink(null, "/dev/null");
+        assert_eq!(bringers(masked), []);
+    }
+
+    #[test]
+    fn a_masked_unit_takes_its_line_out_of_fstab() {
+        assert_eq!(unit("/dev/sda2").as_deref(), Some("dev-sda2.swap"));
+        assert_eq!(unit("UUID=5d-1c").as_deref(), Some("dev-disk-by\\x2duuid-5d\\x2d1c.swap"));
+        assert_eq!(unit("swap"), None);
+        let memory =
+            Memory::new().file("/etc/fstab", "/swap.img none swap sw 0 0\nUUID=1 none swap sw 0 0\n");
+        let masked = memory.symlink("/etc/systemd/system/swap.img.swap", "/dev/null");
+        assert_eq!(bringers(masked), [Bringer::Fstab(2)]);
+    }
+
+    #[test]
+    fn a_cut_table_is_not_a_whole_one() {
+        let unread = |text: &str| {
+            let node = Node::in_memory(Memory::new().file("/etc/fstab", text));
+            node.swap_at_boot().1.len()
+        };
+        assert_eq!(unread("UUID=1 / ext4 defaults 0 1\n/swap.img none"), 1);
+        assert_eq!(unread("UUID=1 / ext4 defaults 0 1"), 0);
+        assert_eq!(unread("\0\0\n"), 1);
+    }
+
     proptest! {
         #[test]
         fn never_panics(text in ".{0,300}") {
             let _ = fstab(&text).count();
+            let _ = (unit(&text), is_cut(&text));
+            zram::parse("/x", &text, &mut std::collections::BTreeMap::new());
         }
     }
 }

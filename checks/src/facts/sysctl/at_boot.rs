@@ -3,7 +3,7 @@
 use super::Key;
 use crate::{
     evidence::Evidence,
-    node::{Node, ReadError},
+    node::{Node, ReadError, ReadErrorKind},
 };
 use std::collections::BTreeMap;
 
@@ -39,6 +39,8 @@ impl Assignment {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AtBoot {
     assignments: Vec<Assignment>,
+    /// The lines of /etc/sysctl.conf where nothing reads it at boot.
+    passed_over: Vec<Assignment>,
     /// What could not be read.
     pub unread: Vec<ReadError>,
 }
@@ -48,12 +50,23 @@ impl AtBoot {
     /// what is named goes before patterns, and a line with `-` and no value takes a key out of them).
     #[must_use]
     pub fn decides(&self, key: &Key) -> Option<&Assignment> {
-        let last = |fits: &dyn Fn(&Assignment) -> bool| self.assignments.iter().rev().find(|a| fits(a));
-        let named = last(&|a| !a.key.is_pattern() && a.key == *key);
-        match named {
-            Some(a) => a.value.is_some().then_some(a),
-            None => last(&|a| a.key.is_pattern() && a.value.is_some() && a.key.covers(key)),
-        }
+        decides(&self.assignments, key)
+    }
+
+    /// The line of /etc/sysctl.conf that would decide over `key`, if that file were read at boot.
+    #[must_use]
+    pub fn passed_over(&self, key: &Key) -> Option<&Assignment> {
+        decides(&self.passed_over, key)
+    }
+}
+
+fn decides<'a>(assignments: &'a [Assignment], key: &Key) -> Option<&'a Assignment> {
+    let last = |fits: &dyn Fn(&Assignment) -> bool| assignments.iter().rev().find(|a| fits(a));
+    let twin = key.twin();
+    let names = |a: &Assignment| a.key == *key || (a.value.is_some() && twin.as_ref() == Some(&a.key));
+    match last(&|a| !a.key.is_pattern() && names(a)) {
+        Some(a) => a.value.is_some().then_some(a),
+        None => last(&|a| a.key.is_pattern() && a.value.is_some() && a.key.covers(key)),
     }
 }
 
@@ -101,18 +114,43 @@ fn read(node: &Node) -> AtBoot {
         }
     }
     // Where systemd boots, the old file counts only by a link to it, which is among the others then.
-    let extra = (node.systemd().is_err()).then(|| CONF.to_owned());
-    for path in files.into_values().chain(extra) {
-        let read = node.read(&path);
-        match read.text() {
-            Ok(text) => at_boot.assignments.extend(parse(&path, &text)),
-            Err(e) if e.is_missing() => {}
-            // A link to /dev/null masks the files of this name.
-            Err(_) if node.link(&path).is_ok_and(|target| target == "/dev/null") => {}
-            Err(e) => at_boot.unread.push(e.clone()),
-        }
+    let systemd = node.systemd().is_ok();
+    let linked = files.contains_key("99-sysctl.conf");
+    for path in files.into_values() {
+        let lines = lines(node, &path, &mut at_boot);
+        at_boot.assignments.extend(lines);
+    }
+    if !(systemd && linked) {
+        let old = lines(node, CONF, &mut at_boot);
+        let place = if systemd { &mut at_boot.passed_over } else { &mut at_boot.assignments };
+        place.extend(old);
     }
     at_boot
+}
+
+fn lines(node: &Node, path: &str, at_boot: &mut AtBoot) -> Vec<Assignment> {
+    let read = node.read(path);
+    let strange =
+        || ReadError::new(path, ReadErrorKind::System("is no text, or ends within a line".to_owned()));
+    match read.bytes().map(str::from_utf8) {
+        Ok(Ok(text)) if !text.contains('\0') => {
+            at_boot.unread.extend(is_cut(text).then(strange));
+            return parse(path, text).collect();
+        }
+        Ok(_) => at_boot.unread.push(strange()),
+        Err(e) if e.is_missing() => {}
+        // A link to /dev/null masks the files of this name.
+        Err(_) if node.link(path).is_ok_and(|target| target == "/dev/null") => {}
+        Err(e) => at_boot.unread.push(e.clone()),
+    }
+    Vec::new()
+}
+
+/// Whether the last line has no end and makes no sense: then there may have been more.
+fn is_cut(text: &str) -> bool {
+    let last = text.lines().last().unwrap_or_default().trim();
+    let sensible = last.is_empty() || last.starts_with(['#', ';']) || parse("", last).next().is_some();
+    !text.ends_with('\n') && !sensible
 }
 
 #[cfg(test)]
