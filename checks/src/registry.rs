@@ -6,7 +6,7 @@ use crate::{
     check::DynCheck,
     checks::{
         CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
-        DataDirectory, DiskLatency, DiskSpace, Filesystems, Hostname, Identity, Interfaces,
+        DataDirectory, DiskLatency, DiskSpace, Executables, Filesystems, Hostname, Identity, Interfaces,
         KernelConfigCheck, KernelModules, KernelVersion, Limits, MemoryCheck, Namespaces, Ports, Swap,
         Sysctl,
     },
@@ -36,6 +36,7 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Identity,
     &Interfaces,
     &ClusterNetworks,
+    &Executables,
 ];
 
 /// The check called `id`.

@@ -2,6 +2,7 @@
 //! as a text that can be kept and given again.
 
 mod disk;
+mod run;
 
 use super::{Allow, ReadError, ReadErrorKind, sys};
 use crate::{errno, evidence::Evidence};
@@ -37,6 +38,15 @@ pub enum Probe {
     },
     /// What the kernel knows of its clock.
     Clock,
+    /// What a program prints; takes [`Allow::Exec`].
+    Run {
+        /// Its path.
+        program: String,
+        /// What it is given.
+        arguments: Vec<String>,
+        /// How long it may take, in milliseconds.
+        millis: u32,
+    },
     /// How long writes to a file of its own take to reach the disk; takes [`Allow::Write`]. The file has no name, so that
     /// nothing is left of it, however this program ends.
     DiskLatency {
@@ -59,6 +69,7 @@ impl Probe {
             Self::PerfCgroup { .. } => "perf_event_open(PERF_FLAG_PID_CGROUP)",
             Self::EntryTypes { .. } => "getdents(2)",
             Self::Clock => "adjtimex(2)",
+            Self::Run { .. } => "run",
             Self::DiskLatency { .. } => "write(2) and fdatasync(2)",
         }
     }
@@ -71,6 +82,7 @@ impl Probe {
             | Self::PerfCgroup { directory }
             | Self::EntryTypes { directory }
             | Self::DiskLatency { directory, .. } => Some(directory),
+            Self::Run { program, .. } => Some(program),
             Self::CgroupDeviceLoad | Self::Clock => None,
         }
     }
@@ -85,6 +97,7 @@ impl Probe {
             | Self::EntryTypes { .. }
             | Self::Clock => None,
             Self::DiskLatency { .. } => Some(Allow::Write),
+            Self::Run { .. } => Some(Allow::Exec),
         }
     }
 
@@ -99,6 +112,11 @@ impl Probe {
                 sys::open_cgroup_event(open(directory)?.as_fd()).map(|()| "ok".to_owned())
             }
             Self::Clock => sys::read_clock(),
+            Self::Run { program, arguments, millis } => match run::run(program, arguments, *millis) {
+                Ok(Err(ended)) => return Ok(Answer::Errno(ended)),
+                Ok(Ok(printed)) => Ok(printed),
+                Err(e) => Err(e),
+            },
             Self::EntryTypes { directory } => disk::entry_types(open(directory)?).map_err(Into::into),
             Self::DiskLatency { directory, writes, millis } => {
                 disk::latency(&open(directory)?, *writes, *millis).map_err(Into::into)

@@ -1,0 +1,214 @@
+//! What the package databases of dpkg and apk say. That of rpm is not read: it is a database of SQLite, BDB or its own.
+
+mod apk;
+mod dpkg;
+
+use super::Known;
+use crate::{
+    evidence::{Evidence, Unknown},
+    node::{Node, ReadError},
+};
+
+/// The largest database that is read, in bytes; that of a desktop with 5,000 packages has 8 MB.
+const LIMIT: usize = 64 << 20;
+
+/// Which manager keeps the packages of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manager {
+    /// Debian, Ubuntu and their like.
+    Dpkg,
+    /// Alpine.
+    Apk,
+    /// Red Hat, SUSE and their like; not read.
+    Rpm,
+}
+
+/// A package as its database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version, as the database writes it: `1:1.6.20~ds1-1+b1`.
+    pub version: String,
+    /// Whether it is installed and configured; for dpkg what its state is otherwise.
+    pub state: State,
+}
+
+/// The state of a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It can be used.
+    Installed,
+    /// It is in the database, but not in order: `half-configured`, `config-files`.
+    Other(String),
+}
+
+/// The part of a version that upstream gave: without the epoch before `:` and the revision behind the last `-`, and what
+/// distributions add with `~`, `+` or `_`: `1:1.6.20~ds1-1+b1` is `1.6.20` (deb-version(7); apk: `-r3`).
+#[must_use]
+pub fn upstream(version: &str) -> &str {
+    let version = version.split_once(':').map_or(version, |(_, rest)| rest);
+    version.split(['-', '~', '+', '_']).next().unwrap_or(version)
+}
+
+struct Text(Known<String>);
+
+impl Node {
+    /// Which manager keeps the packages here, with what shows it.
+    ///
+    /// # Errors
+    /// When none of the databases is there.
+    pub fn package_manager(&self) -> Known<(Manager, Evidence)> {
+        const DATABASES: [(&str, Manager); 6] = [
+            (dpkg::STATUS, Manager::Dpkg),
+            (apk::INSTALLED, Manager::Apk),
+            (apk::INSTALLED_USR, Manager::Apk),
+            ("/usr/lib/sysimage/rpm", Manager::Rpm),
+            ("/var/lib/rpm/rpmdb.sqlite", Manager::Rpm),
+            ("/var/lib/rpm/Packages", Manager::Rpm),
+        ];
+        let mut tried = Vec::new();
+        for (path, manager) in DATABASES {
+            match self.kind(path) {
+                Ok(_) => return Ok((manager, Evidence::new(path, "exists"))),
+                Err(e) => tried.push(e.evidence()),
+            }
+        }
+        Err(Unknown::new("no package database of dpkg, apk or rpm is there").tried(tried))
+    }
+
+    /// The package called `name`; none where it is not in the database.
+    ///
+    /// # Errors
+    /// When there is no database that is read here, or it can't be read.
+    pub fn package(&self, name: &str) -> Known<(Option<Package>, Evidence)> {
+        let (manager, _) = self.package_manager()?;
+        let (path, text) = self.package_database(manager)?;
+        let found = match manager {
+            Manager::Dpkg => dpkg::find(text, name),
+            Manager::Apk | Manager::Rpm => apk::find(text, name),
+        };
+        let observed = match &found {
+            Some(Package { version, state: State::Installed, .. }) => format!("{name} {version}"),
+            Some(Package { version, state: State::Other(state), .. }) => format!("{name} {version}, {state}"),
+            None => format!("no {name}"),
+        };
+        Ok((found, Evidence::new(path, observed)))
+    }
+
+    /// The package that brought the file `path`, if it is one of `candidates`.
+    ///
+    /// # Errors
+    /// When there is no database that is read here, or it can't be read.
+    pub fn package_of(&self, path: &str, candidates: &[String]) -> Known<Option<(Package, Evidence)>> {
+        let (manager, _) = self.package_manager()?;
+        match manager {
+            Manager::Dpkg => {
+                for name in candidates {
+                    if dpkg::lists(self, name, path)
+                        && let (Some(package), seen) = self.package(name)?
+                    {
+                        return Ok(Some((package, seen)));
+                    }
+                }
+                Ok(None)
+            }
+            Manager::Apk | Manager::Rpm => {
+                let (database, text) = self.package_database(manager)?;
+                let Some(package) = apk::owner(text, path) else { return Ok(None) };
+                let seen = Evidence::new(database, format!("{} {}", package.name, package.version));
+                Ok(Some((package, seen)))
+            }
+        }
+    }
+
+    fn package_database(&self, manager: Manager) -> Known<(&'static str, &str)> {
+        let path = match manager {
+            Manager::Dpkg => dpkg::STATUS,
+            Manager::Apk if self.kind(apk::INSTALLED).is_ok() => apk::INSTALLED,
+            Manager::Apk => apk::INSTALLED_USR,
+            Manager::Rpm => {
+                return Err(Unknown::new("the database of rpm is not read").needs(
+                    "ask `rpm -q` by hand, or run with --allow exec where a program tells its version",
+                ));
+            }
+        };
+        let Text(text) = self.fact(|| {
+            let bytes = self.read_once(path, LIMIT).map_err(|e: ReadError| e.unknown());
+            Text(bytes.and_then(|bytes| {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                // Both end every entry with an empty line.
+                if text.ends_with("\n\n") && text.len() > 2 {
+                    Ok(text)
+                } else {
+                    Err(Unknown::new(format!("{path} is not a package database")))
+                }
+            }))
+        });
+        text.as_deref().map(|text| (path, text)).map_err(Clone::clone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::Memory;
+
+    const STATUS: &str = "Package: mount\nStatus: install ok installed\nVersion: 2.38.1-5+deb12u3\n\n\
+        Package: containerd\nStatus: hold ok installed\nVersion: 1.6.20~ds1-1+b1\n\n\
+        Package: nftables\nStatus: install ok half-configured\nVersion: 1.0.6-2\n\n\
+        Package: socat\nStatus: deinstall ok config-files\nVersion: 1.7.4\n\n";
+
+    #[test]
+    fn versions_of_upstream() {
+        for (version, want) in [
+            ("1:1.6.20~ds1-1+b1", "1.6.20"),
+            ("2.38.1-5+deb12u3", "2.38.1"),
+            ("1.8.10-r3", "1.8.10"),
+            ("5:28.2.2-1~debian.12~bookworm", "28.2.2"),
+            ("1.35.2", "1.35.2"),
+            ("", ""),
+        ] {
+            assert_eq!(upstream(version), want, "{version}");
+        }
+    }
+
+    #[test]
+    fn packages_of_debian() {
+        let memory = Memory::new()
+            .file(dpkg::STATUS, STATUS)
+            .file("/var/lib/dpkg/info/mount.list", "/.\n/bin\n/bin/mount\n/bin/umount\n");
+        let node = Node::in_memory(memory);
+        let state = |name: &str| node.package(name).unwrap().0.map(|p| p.state);
+        assert_eq!(state("mount"), Some(State::Installed));
+        assert_eq!(state("containerd"), Some(State::Installed));
+        assert_eq!(state("nftables"), Some(State::Other("half-configured".into())));
+        assert_eq!(state("socat"), Some(State::Other("config-files".into())));
+        assert_eq!(state("kubelet"), None);
+        let candidates = ["util-linux".to_owned(), "mount".to_owned()];
+        // Debian's list knows the path before /bin became a link to /usr/bin.
+        for path in ["/bin/mount", "/usr/bin/mount"] {
+            assert_eq!(node.package_of(path, &candidates).unwrap().unwrap().0.name, "mount", "{path}");
+        }
+        assert_eq!(node.package_of("/usr/bin/nft", &candidates).unwrap(), None);
+    }
+
+    #[test]
+    fn packages_of_alpine() {
+        let text = "C:Q1\nP:iptables\nV:1.8.10-r3\nF:usr/sbin\nR:iptables\nR:xtables-nft-multi\n\nP:busybox\nV:1.36.1-r5\nF:bin\nR:busybox\n\n";
+        let node = Node::in_memory(Memory::new().file(apk::INSTALLED, text));
+        assert_eq!(node.package("iptables").unwrap().0.unwrap().version, "1.8.10-r3");
+        assert_eq!(node.package_of("/usr/sbin/iptables", &[]).unwrap().unwrap().0.name, "iptables");
+        assert_eq!(node.package("mount").unwrap().0, None);
+    }
+
+    #[test]
+    fn what_is_not_read_is_not_known() {
+        let rpm = Node::in_memory(Memory::new().file("/var/lib/rpm/rpmdb.sqlite", "SQLite"));
+        assert!(rpm.package("mount").unwrap_err().needs.is_some());
+        assert!(Node::in_memory(Memory::new()).package("mount").is_err());
+        let cut = Node::in_memory(Memory::new().file(dpkg::STATUS, &STATUS[..60]));
+        assert!(cut.package("mount").is_err());
+        assert!(Node::in_memory(Memory::new().file(dpkg::STATUS, "")).package("mount").is_err());
+    }
+}
