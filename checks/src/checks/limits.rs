@@ -17,7 +17,7 @@ use serde::Deserialize;
 ///
 /// ## What it looks at
 /// How many files this process may open (/proc/self/limits): its limits are those of the shell or the service that
-/// started preflight, not those of the kubelet's unit. Then what the whole machine uses of what it may: file handles
+/// started preflight; what the units of the kubelet and of container runtimes say (`LimitNOFILE=`) is told beside. Then what the whole machine uses of what it may: file handles
 /// (fs.file-nr), threads (/proc/loadavg against kernel.pid_max and kernel.threads-max, of which the smaller one
 /// binds), tracked connections (nf_conntrack_count), and the keys of the user who has fewest left
 /// (/proc/key-users). Nothing is counted by walking over processes.
