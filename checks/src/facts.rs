@@ -19,6 +19,7 @@ pub(crate) mod module_options;
 pub mod modules;
 pub mod mounts;
 pub mod namespaces;
+pub mod network;
 pub mod process_limits;
 pub mod release;
 pub mod sockets;

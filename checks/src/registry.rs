@@ -5,9 +5,10 @@
 use crate::{
     check::DynCheck,
     checks::{
-        CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, Cpu, DataDirectory, DiskLatency,
-        DiskSpace, Filesystems, Hostname, Identity, KernelConfigCheck, KernelModules, KernelVersion, Limits,
-        MemoryCheck, Namespaces, Ports, Swap, Sysctl,
+        CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
+        DataDirectory, DiskLatency, DiskSpace, Filesystems, Hostname, Identity, Interfaces,
+        KernelConfigCheck, KernelModules, KernelVersion, Limits, MemoryCheck, Namespaces, Ports, Swap,
+        Sysctl,
     },
 };
 
@@ -33,6 +34,8 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &ClockCheck,
     &Hostname,
     &Identity,
+    &Interfaces,
+    &ClusterNetworks,
 ];
 
 /// The check called `id`.
