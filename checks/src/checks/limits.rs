@@ -17,7 +17,7 @@ use serde::Deserialize;
 ///
 /// ## What it looks at
 /// How many files this process may open (/proc/self/limits): its limits are those of the shell or the service that
-/// started preflight, not those of the kubelet's unit. Then what the whole machine uses of what it may: file handles
+/// started preflight; what the units of the kubelet and of container runtimes say (`LimitNOFILE=`) is told beside. Then what the whole machine uses of what it may: file handles
 /// (fs.file-nr), threads (/proc/loadavg against kernel.pid_max and kernel.threads-max, of which the smaller one
 /// binds), tracked connections (nf_conntrack_count), and the keys of the user who has fewest left
 /// (/proc/key-users). Nothing is counted by walking over processes.
@@ -87,7 +87,8 @@ impl Check for Limits {
             [("nofile", "Max open files", params.open_files), ("nproc", "Max processes", params.processes)]
         {
             if let Some(least) = least {
-                out.push(of_process(subject, row, least, node));
+                let finding = of_process(subject, row, least, node);
+                out.push(if subject == "nofile" { finding.notes(of_services(node)) } else { finding });
             }
         }
         out.push(nr_open(params.nr_open, node));
@@ -126,6 +127,16 @@ fn of_process(subject: &'static str, row: &str, least: u64, node: &Node) -> Find
                 "echo '* hard {subject} {least}' > /etc/security/limits.d/90-kubernetes.conf"
             )),
     )
+}
+
+/// What the units of the kubelet and of container runtimes have: their limits are what counts for pods.
+fn of_services(node: &Node) -> Option<String> {
+    let one = |(service, limit): (&str, Option<String>)| match limit {
+        Some(limit) => format!("{service} has LimitNOFILE={limit}"),
+        None => format!("{service} has systemd's default"),
+    };
+    let all: Vec<String> = node.service_open_files().into_iter().map(one).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 /// No process can be given more open files than this, not by LimitNOFILE= either.

@@ -53,6 +53,38 @@ impl Node {
     }
 }
 
+/// The services whose limits matter to pods.
+const SERVICES: [&str; 4] = ["kubelet.service", "containerd.service", "crio.service", "docker.service"];
+/// Where units lie, those that count first (systemd.unit(5)).
+const UNITS: [&str; 4] =
+    ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+
+impl Node {
+    /// What the units of the kubelet and of container runtimes that are installed say of open files: `LimitNOFILE=`, with
+    /// the drop-ins of the administrator. None where they say nothing: then systemd's default holds.
+    #[must_use]
+    pub fn service_open_files(&self) -> Vec<(&'static str, Option<String>)> {
+        let text = |path: &str| self.read(path).text().ok().map(std::borrow::Cow::into_owned);
+        let installed = SERVICES.iter().filter_map(|service| {
+            let unit = UNITS.iter().find_map(|place| text(&format!("{place}/{service}")))?;
+            let directory = format!("/etc/systemd/system/{service}.d");
+            let names = self.list(&directory).unwrap_or_default().into_iter().take(100);
+            let drop_ins = names.filter(|n| n.strip_suffix(".conf").is_some());
+            let texts = drop_ins.filter_map(|name| text(&format!("{directory}/{name}")));
+            Some((*service, std::iter::once(unit).chain(texts).filter_map(|t| open_files(&t)).next_back()))
+        });
+        installed.collect()
+    }
+}
+
+/// The last `LimitNOFILE=` of a unit or a drop-in (systemd.exec(5)).
+fn open_files(text: &str) -> Option<String> {
+    let mut values = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("LimitNOFILE")?.trim_start().strip_prefix('='));
+    values.next_back().map(|value| value.trim().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,10 +119,21 @@ Max open files            1024                 unlimited            files
         assert!(of(Memory::new()).is_err());
     }
 
+    #[test]
+    fn what_units_say() {
+        let memory = Memory::new()
+            .file("/usr/lib/systemd/system/containerd.service", "[Service]\nLimitNOFILE=infinity\n")
+            .file("/etc/systemd/system/containerd.service.d/x.conf", "[Service]\nLimitNOFILE = 1048576\n")
+            .file("/lib/systemd/system/kubelet.service", "[Service]\n#LimitNOFILE=1\n");
+        let all = Node::in_memory(memory).service_open_files();
+        assert_eq!(all, [("kubelet.service", None), ("containerd.service", Some("1048576".into()))]);
+        assert!(Node::in_memory(Memory::new()).service_open_files().is_empty());
+    }
+
     proptest! {
         #[test]
         fn never_panics(text in "(?s)Limit .{0,100}\n", name in ".{0,10}") {
-            let _ = parse(&text, &name);
+            let _ = (parse(&text, &name), open_files(&text));
         }
     }
 }

@@ -87,6 +87,13 @@ fn what_is_low_or_used_up() {
 }
 
 #[test]
+fn the_limits_of_services_are_told_beside_those_of_the_shell() {
+    let memory = machine().file("/lib/systemd/system/kubelet.service", "[Service]\nLimitNOFILE=4096\n");
+    let all = findings(&memory, &both());
+    assert!(all[0].all_notes().iter().any(|n| n == "kubelet.service has LimitNOFILE=4096"), "{:#?}", all[0]);
+}
+
+#[test]
 fn the_users_own_settings_are_raised() {
     let full = machine().file("/proc/key-users", " 1000:  2 2/2 200/200 30/20000\n");
     let all = findings(&full, &both());
