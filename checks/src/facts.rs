@@ -28,6 +28,7 @@ pub mod swap;
 pub mod sysctl;
 pub mod systemd;
 pub mod usage;
+pub mod users;
 
 use crate::evidence::Unknown;
 

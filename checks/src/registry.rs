@@ -6,9 +6,9 @@ use crate::{
     check::DynCheck,
     checks::{
         CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
-        DataDirectory, DiskLatency, DiskSpace, Executables, Filesystems, Hostname, Identity, Interfaces,
-        KernelConfigCheck, KernelModules, KernelVersion, Limits, MemoryCheck, Namespaces, Ports, Swap,
-        Sysctl,
+        DataDirectory, DiskLatency, DiskSpace, Executables, Files, Filesystems, Hostname, Identity,
+        Interfaces, KernelConfigCheck, KernelModules, KernelVersion, Limits, MemoryCheck, Namespaces, Ports,
+        Swap, Sysctl,
     },
 };
 
@@ -37,6 +37,7 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Interfaces,
     &ClusterNetworks,
     &Executables,
+    &Files,
 ];
 
 /// The check called `id`.
