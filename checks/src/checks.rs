@@ -22,6 +22,8 @@ mod limits;
 mod memory;
 mod namespaces;
 mod ports;
+mod proxy;
+mod resolv_conf;
 mod swap;
 mod sysctl;
 
@@ -47,5 +49,7 @@ pub use limits::Limits;
 pub use memory::MemoryCheck;
 pub use namespaces::Namespaces;
 pub use ports::Ports;
+pub use proxy::Proxy;
+pub use resolv_conf::ResolvConfCheck;
 pub use swap::Swap;
 pub use sysctl::Sysctl;

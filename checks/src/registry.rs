@@ -8,7 +8,7 @@ use crate::{
         CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
         DataDirectory, DiskLatency, DiskSpace, Executables, Files, Filesystems, Hostname, Identity,
         Interfaces, KernelConfigCheck, KernelModules, KernelVersion, Limits, MemoryCheck, Namespaces, Ports,
-        Swap, Sysctl,
+        Proxy, ResolvConfCheck, Swap, Sysctl,
     },
 };
 
@@ -38,6 +38,8 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &ClusterNetworks,
     &Executables,
     &Files,
+    &ResolvConfCheck,
+    &Proxy,
 ];
 
 /// The check called `id`.
