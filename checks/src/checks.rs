@@ -1,5 +1,6 @@
 //! The built-in checks, one file each: documentation, parameters, logic, tests.
 
+mod apparmor;
 mod cgroup_controllers;
 mod cgroup_delegation;
 mod cgroup_hierarchy;
@@ -24,9 +25,12 @@ mod namespaces;
 mod ports;
 mod proxy;
 mod resolv_conf;
+mod seccomp;
+mod selinux;
 mod swap;
 mod sysctl;
 
+pub use apparmor::Apparmor;
 pub use cgroup_controllers::CgroupControllers;
 pub use cgroup_delegation::CgroupDelegation;
 pub use cgroup_hierarchy::CgroupHierarchy;
@@ -51,5 +55,7 @@ pub use namespaces::Namespaces;
 pub use ports::Ports;
 pub use proxy::Proxy;
 pub use resolv_conf::ResolvConfCheck;
+pub use seccomp::Seccomp;
+pub use selinux::Selinux;
 pub use swap::Swap;
 pub use sysctl::Sysctl;

@@ -25,6 +25,7 @@ pub mod process_limits;
 pub mod proxy;
 pub mod release;
 pub mod resolv_conf;
+pub mod security_modules;
 pub mod sockets;
 pub mod swap;
 pub mod sysctl;

@@ -5,10 +5,10 @@
 use crate::{
     check::DynCheck,
     checks::{
-        CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
+        Apparmor, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
         DataDirectory, DiskLatency, DiskSpace, Executables, Files, Filesystems, Hostname, Identity,
         Interfaces, KernelConfigCheck, KernelModules, KernelVersion, Limits, MemoryCheck, Namespaces, Ports,
-        Proxy, ResolvConfCheck, Swap, Sysctl,
+        Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl,
     },
 };
 
@@ -40,6 +40,9 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Files,
     &ResolvConfCheck,
     &Proxy,
+    &Selinux,
+    &Apparmor,
+    &Seccomp,
 ];
 
 /// The check called `id`.
