@@ -20,6 +20,7 @@ pub mod modules;
 pub mod mounts;
 pub mod namespaces;
 pub mod network;
+pub mod os_release;
 pub mod packages;
 pub mod process_limits;
 pub mod proxy;

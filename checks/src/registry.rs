@@ -6,9 +6,10 @@ use crate::{
     check::DynCheck,
     checks::{
         Apparmor, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
-        DataDirectory, DiskLatency, DiskSpace, Executables, Files, Filesystems, Hostname, Identity,
-        Interfaces, KernelConfigCheck, KernelModules, KernelVersion, Limits, MemoryCheck, Namespaces, Ports,
-        Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl,
+        DataDirectory, DiskLatency, DiskSpace, EnvironmentCheck, Executables, Files, Filesystems, Hostname,
+        Hugepages, Identity, Interfaces, KernelConfigCheck, KernelModules, KernelRestrictions, KernelVersion,
+        Limits, MemoryCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Proxy,
+        ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Users,
     },
 };
 
@@ -43,6 +44,14 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Selinux,
     &Apparmor,
     &Seccomp,
+    &KernelRestrictions,
+    &OperatingSystem,
+    &EnvironmentCheck,
+    &Users,
+    &Packages,
+    &Pressure,
+    &Hugepages,
+    &Numa,
 ];
 
 /// The check called `id`.

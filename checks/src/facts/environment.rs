@@ -3,6 +3,7 @@
 mod architecture;
 mod detect;
 mod host;
+mod name;
 
 use crate::{evidence::Evidence, node::Node};
 use schemars::JsonSchema;

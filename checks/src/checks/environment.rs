@@ -1,0 +1,151 @@
+//! `environment`: The node is a machine of a kind that can carry the work.
+
+use crate::{
+    check::{Check, Meta},
+    evidence::{Proof, Unknown},
+    facts::environment::Kind,
+    finding::{Finding, Findings, Remedy, Severity},
+    node::Node,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The node is a machine of a kind that can carry the work.
+///
+/// ## What it looks at
+/// The marks of container managers (/run/systemd/container, the environment of process 1, /.dockerenv), whether this is the
+/// first PID namespace, the release of the kernel (WSL), and the firmware's tables and flags of the processor (virtual
+/// machines): which of bare metal, VM, container and WSL this is, and by which hypervisor or manager.
+///
+/// `allowed` passes, `not-allowed` does not.
+///
+/// ## Why it matters
+/// In a container everything that is looked at may be the host's: modules can't be loaded, most kernel parameters not set,
+/// cgroups only as far as they were delegated. LXD, Docker and WSL2 pass many a check and then fail at start. WSL2 boots
+/// with both versions of cgroups.
+///
+/// ## How to mend it
+/// Run this on the machine that shall be the node, not in a container on it; or from a container on its root:
+/// `--root /host`.
+///
+/// ## Sources
+/// systemd, Container Interface and src/basic/virt.c; k0sproject/k0s#5152, #2361 (everything passes inside LXD, Docker,
+/// WSL2, and the start fails).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct EnvironmentParams {
+    /// The kinds that will do. Default: bare and vm.
+    pub allowed: Vec<Kind>,
+}
+
+impl Default for EnvironmentParams {
+    fn default() -> Self {
+        Self { allowed: vec![Kind::Bare, Kind::Vm] }
+    }
+}
+
+/// The check `environment`.
+pub struct EnvironmentCheck;
+
+const SUBJECT: &str = "kind";
+
+impl Check for EnvironmentCheck {
+    type Params = EnvironmentParams;
+
+    const META: Meta = Meta {
+        id: "environment",
+        summary: "The node is a machine of a kind that can carry the work",
+        since: "0.1.0",
+        kubeadm: None,
+    };
+
+    fn validate(params: &EnvironmentParams) -> Result<(), String> {
+        if params.allowed.is_empty() {
+            return Err("no kind is allowed; name bare, vm, container or wsl".into());
+        }
+        if params.allowed.contains(&Kind::Unknown) {
+            return Err("what is unknown can't be allowed; `onUnknown` says what becomes of it".into());
+        }
+        Ok(())
+    }
+
+    fn run(params: &EnvironmentParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
+        out.push(judge(params, node));
+        Ok(())
+    }
+}
+
+fn judge(params: &EnvironmentParams, node: &Node) -> Finding {
+    let found = node.environment();
+    let named = node.environment_name();
+    let by = named.as_ref().map(|(name, _)| format!(" ({name})")).unwrap_or_default();
+    let what = match found.kind {
+        Kind::Bare => "the machine itself",
+        Kind::Vm => "a virtual machine",
+        Kind::Container => "a container",
+        Kind::Wsl => "the Windows Subsystem for Linux",
+        Kind::Unknown => {
+            let unknown = Unknown::new("nothing tells whether this is a machine, a VM or a container");
+            let message = "what this node runs in could not be determined";
+            let unknown = unknown.tried(found.evidence.iter().cloned());
+            return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, &unknown);
+        }
+    };
+    let evidence = found.evidence.iter().cloned().chain(named.map(|(_, evidence)| evidence));
+    let Some(proof) = Proof::of(evidence) else {
+        let unknown = Unknown::new("nothing showed it");
+        return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", "what this node runs in", &unknown);
+    };
+    let message = format!("this is {what}{by}");
+    if params.allowed.contains(&found.kind) {
+        return Finding::pass(SUBJECT, "allowed", message, proof);
+    }
+    let allowed: Vec<&str> = params.allowed.iter().map(|kind| kind.as_str()).collect();
+    let remedy = match found.kind {
+        Kind::Container => {
+            Remedy::new("Run it on the machine itself, or from a container on the machine's root")
+                .command("preflight --root /host")
+        }
+        _ => Remedy::new("Use another machine, or allow this kind in the policy"),
+    };
+    Finding::problem(
+        Severity::Fail,
+        SUBJECT,
+        "not-allowed",
+        format!("{message}, and has to be {}", allowed.join(" or ")),
+    )
+    .evidence(proof.into_evidence())
+    .remedy(remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{finding::Outcome, node::Memory};
+
+    fn ask(allowed: &[Kind], memory: Memory) -> Finding {
+        let params = EnvironmentParams { allowed: allowed.to_vec() };
+        let mut out = Findings::default();
+        EnvironmentCheck::run(&params, &Node::in_memory(memory), &mut out).unwrap();
+        out.into_inner().remove(0).0
+    }
+
+    #[test]
+    fn every_verdict() {
+        let docker = || Memory::new().file("/run/systemd/container", "docker\n");
+        let found = ask(&[Kind::Bare, Kind::Vm], docker());
+        assert_eq!((found.outcome(), found.reason()), (&Outcome::Problem, "not-allowed"));
+        assert!(found.message().contains("a container (docker)"), "{}", found.message());
+        assert_eq!(found.mend().unwrap().commands, ["preflight --root /host"]);
+        assert_eq!(ask(&[Kind::Container], docker()).reason(), "allowed");
+        let wsl = Memory::new().file("/proc/sys/kernel/osrelease", "5.15.167.4-microsoft-standard-WSL2\n");
+        assert_eq!(ask(&[Kind::Bare], wsl).reason(), "not-allowed");
+        assert!(matches!(ask(&[Kind::Bare], Memory::new()).outcome(), Outcome::Undetermined(_)));
+    }
+
+    #[test]
+    fn parameters() {
+        assert!(EnvironmentCheck::validate(&EnvironmentParams { allowed: vec![] }).is_err());
+        assert!(EnvironmentCheck::validate(&EnvironmentParams { allowed: vec![Kind::Unknown] }).is_err());
+    }
+}
