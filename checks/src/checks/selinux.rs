@@ -12,7 +12,7 @@ use serde::Deserialize;
 /// SELinux is in the mode that is wanted, and has the policy for containers.
 ///
 /// ## What it looks at
-/// /sys/kernel/security/lsm, which says whether SELinux is on at all, /sys/fs/selinux/enforce, the mode, and
+/// /sys/kernel/security/lsm, which says whether SELinux is on at all (without it /proc/filesystems), /sys/fs/selinux/enforce, the mode, and
 /// /etc/selinux/config, which gives the mode and the policy of the next boot; where it enforces, whether the module
 /// `container` of the package container-selinux is in the policy (/var/lib/selinux, or its file below
 /// /usr/share/selinux/packages).
@@ -85,9 +85,16 @@ impl Check for Selinux {
 
 /// The mode now, with what shows it.
 fn mode(node: &Node) -> Result<(SelinuxMode, Evidence), Unknown> {
-    let modules = node.security_modules().as_ref().map_err(Clone::clone)?;
-    if !modules.has("selinux") {
-        return Ok((SelinuxMode::Disabled, modules.evidence.clone()));
+    match (node.security_modules(), node.filesystems()) {
+        (Ok(modules), _) if !modules.has("selinux") => {
+            return Ok((SelinuxMode::Disabled, modules.evidence.clone()));
+        }
+        (Ok(_), _) => {}
+        // The kernel registers selinuxfs only where SELinux is on (security/selinux/selinuxfs.c, `init_sel_fs`).
+        (Err(_), Ok(known)) if !known.has("selinuxfs") => {
+            return Ok((SelinuxMode::Disabled, known.evidence("selinuxfs")));
+        }
+        (Err(why), _) => return Err(why.clone()),
     }
     let read = node.read(ENFORCE);
     let text = read.text().map_err(ReadError::unknown)?;
@@ -217,6 +224,8 @@ mod tests {
             assert_eq!(found.reason(), reason, "{found:?}");
             assert_eq!(found.outcome() == &Outcome::Pass, matches!(reason, "off" | "as-wanted"));
         }
+        let unmounted = Memory::new().file("/proc/filesystems", "nodev\tproc\nnodev\tsysfs\n\text4\n");
+        assert_eq!(ask(&[], unmounted).reason(), "off", "securityfs is not mounted");
         for memory in [Memory::new(), on(""), on("1").without(ENFORCE)] {
             assert!(matches!(ask(&[], memory).outcome(), Outcome::Undetermined(_)));
         }
