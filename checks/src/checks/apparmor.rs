@@ -74,7 +74,13 @@ fn is_on(node: &Node) -> Result<(bool, Evidence), Unknown> {
     match read.text().map(|text| text.trim().to_owned()) {
         Ok(text) if text == "Y" || text == "N" => Ok((text == "Y", read.quote(text))),
         Ok(_) => Err(Unknown::new(format!("{ENABLED} holds neither Y nor N")).tried([read.evidence()])),
-        // Without the list nobody says that this kernel has none.
+        // Whatever is built in and has parameters is listed there (kernel/params.c), and AppArmor has some.
+        Err(e) if e.is_missing() => match node.list("/sys/module") {
+            Ok(names) if names.len() > 10 && !names.iter().any(|name| name == "apparmor") => {
+                Ok((false, Evidence::new("/sys/module", "no apparmor")))
+            }
+            _ => Err(unknown.clone().tried([e.evidence()])),
+        },
         Err(e) => Err(unknown.clone().tried([e.evidence()])),
     }
 }
@@ -161,6 +167,8 @@ mod tests {
             assert_eq!(found.reason(), reason, "{found:?}");
             assert_eq!(found.outcome() == &Outcome::Pass, matches!(reason, "off" | "usable"));
         }
+        let without = (0..20).fold(Memory::new(), |m, i| m.file(&format!("/sys/module/m{i}/uevent"), ""));
+        assert_eq!(ask(false, without).reason(), "off", "not in this kernel");
         for memory in
             [Memory::new(), Memory::new().file(ENABLED, ""), Memory::new().file(LSM, "capability,apparmor")]
         {

@@ -85,7 +85,7 @@ fn lockdown(tracing: bool, unsigned: bool, node: &Node) -> Finding {
     const SUBJECT: &str = "lockdown";
     let level = match node.lockdown() {
         Ok(level) => level,
-        Err(why) => return unknown(SUBJECT, &why),
+        Err(why) => return without_lockdown(node).unwrap_or_else(|| unknown(SUBJECT, &why)),
     };
     let Some((level, seen)) = level else {
         let proof = match node.security_modules() {
@@ -122,6 +122,13 @@ fn lockdown(tracing: bool, unsigned: bool, node: &Node) -> Finding {
     Finding::pass(SUBJECT, "locked-down", message, proof)
         .note("container runtimes, the kubelet and network plugins work so; tools that trace may not")
         .notes(cause.map(|(why, _)| why.to_owned()))
+}
+
+/// A kernel that was built without has none, whether or not securityfs is mounted.
+fn without_lockdown(node: &Node) -> Option<Finding> {
+    const OPTION: &str = "CONFIG_SECURITY_LOCKDOWN_LSM";
+    let config = node.kernel_config().as_ref().ok().filter(|config| config.get(OPTION) == Setting::NotSet)?;
+    Some(Finding::pass("lockdown", "off", "this kernel was built without lockdown", config.evidence(OPTION)))
 }
 
 fn modules(needed: bool, node: &Node) -> Finding {
