@@ -124,7 +124,7 @@ fn wrong_usage_is_2_and_says_what_would_be_right() {
         (&["--only", "cgroup-controlers"], "did you mean `cgroup-controllers`?"),
         (&["--only", "cgroup-controlers/memory"], "did you mean `cgroup-controllers/memory`?"),
         (&["--skip", "banana"], "`--skip banana` matches no rule"),
-        (&["--only", "memory"], "`*/memory` is what every rule says of memory"),
+        (&["--only", "pids"], "`*/pids` is what every rule says of pids"),
         (&["--only", "kernel-config/MEMCG"], "did you mean `kernel-config/CONFIG_MEMCG`?"),
         (&["--root", "Cargo.toml"], "--root Cargo.toml: is not a directory"),
         (&["--root", "/no/such/directory"], "--root /no/such/directory: does not exist"),

@@ -48,6 +48,9 @@ pub static ALL: &[Profile] = &[
     profile!("kubernetes-node", "What any node of a Kubernetes cluster needs"),
     profile!("kubernetes-worker", "What a worker of a Kubernetes cluster needs"),
     profile!("kubernetes-control-plane", "What a control plane node of a Kubernetes cluster needs"),
+    profile!("k3s", "What a node of k3s needs"),
+    profile!("k0s", "What a node of k0s needs"),
+    profile!("docker", "What Docker Engine needs"),
     profile!("minimal", "What any container runtime needs"),
 ];
 

@@ -66,11 +66,19 @@ impl Check for Apparmor {
 
 /// Whether it is on, with what shows it.
 fn is_on(node: &Node) -> Result<(bool, Evidence), Unknown> {
+    let read = node.read(ENABLED);
     let unknown = match node.security_modules() {
-        Ok(modules) => return Ok((modules.has("apparmor"), modules.evidence.clone())),
+        Ok(modules) if modules.has("apparmor") => return Ok((true, modules.evidence.clone())),
+        // A list that was cut off lacks what comes last; the module itself is the second witness.
+        Ok(modules) if read.text().is_ok_and(|text| text.trim() == "Y") => {
+            let why = Unknown::new(format!(
+                "the kernel's list of security modules lacks apparmor, and {ENABLED} is Y"
+            ));
+            return Err(why.tried([modules.evidence.clone(), read.quote("Y")]));
+        }
+        Ok(modules) => return Ok((false, modules.evidence.clone())),
         Err(unknown) => unknown,
     };
-    let read = node.read(ENABLED);
     match read.text().map(|text| text.trim().to_owned()) {
         Ok(text) if text == "Y" || text == "N" => Ok((text == "Y", read.quote(text))),
         Ok(_) => Err(Unknown::new(format!("{ENABLED} holds neither Y nor N")).tried([read.evidence()])),

@@ -10,7 +10,7 @@ use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
     finding::{Finding, Findings, Remedy, Risk},
-    node::{FileKind, Node, ReadError, ReadErrorKind},
+    node::{FileKind, Node, Origin, ReadError, ReadErrorKind},
 };
 
 /// The check `files`.
@@ -73,9 +73,11 @@ fn missing(rule: &FileRule, error: &ReadError, node: &Node) -> Finding {
         Ok(above) => above,
         Err(why) => return unknown(rule, &why),
     };
-    // A tree without anything at all proves nothing.
-    if above == "/" && node.list("/").is_err() {
-        return unknown(rule, &Unknown::new("nothing of this node is to be seen").tried([error.evidence()]));
+    // A tree that has nothing of it, not even the directory below its root, may be a part of a node only.
+    let whole = node.origin() == Origin::Live && node.list("/").is_ok_and(|names| !names.is_empty());
+    if above == "/" && !whole {
+        let why = format!("this tree has nothing of {}, and may be a part of a node only", rule.path);
+        return unknown(rule, &Unknown::new(why).tried([error.evidence()]));
     }
     let seen = error.evidence();
     match rule.state {

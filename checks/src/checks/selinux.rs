@@ -86,6 +86,12 @@ impl Check for Selinux {
 /// The mode now, with what shows it.
 fn mode(node: &Node) -> Result<(SelinuxMode, Evidence), Unknown> {
     match (node.security_modules(), node.filesystems()) {
+        // A list that was cut off lacks what comes last; selinuxfs is the second witness.
+        (Ok(modules), Ok(known)) if !modules.has("selinux") && known.has("selinuxfs") => {
+            let why =
+                Unknown::new("the kernel's list of security modules lacks selinux, and it knows selinuxfs");
+            return Err(why.tried([modules.evidence.clone(), known.evidence("selinuxfs")]));
+        }
         (Ok(modules), _) if !modules.has("selinux") => {
             return Ok((SelinuxMode::Disabled, modules.evidence.clone()));
         }

@@ -10,6 +10,9 @@ use crate::{
 /// The widest that the column of rules gets.
 const RULES: usize = 24;
 
+/// How many rules that were not asked are named.
+const NAMED: usize = 12;
+
 /// What passed, one line per rule; with `-v` every finding with its evidence.
 pub(super) fn passed(report: &Report, style: Style) -> String {
     if style.verbose {
@@ -37,8 +40,15 @@ pub(super) fn skipped(report: &Report, style: Style) -> String {
     };
     let (deselected, others): (Vec<_>, Vec<_>) =
         grouped(report, Verdict::Skip, why).into_iter().partition(|(_, why, _)| why == DESELECTED);
-    let deselected = Some(deselected.iter().map(|(rule, _, _)| *rule).collect::<Vec<_>>().join(" "));
-    let deselected = deselected.filter(|rules| !rules.is_empty()).map(|rules| ("not selected:", rules));
+    // Rules for other inputs (a role, a version, a network plugin) are many and say nothing of the node.
+    let (elsewhere, others): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|(_, _, group)| is_for_others(group));
+    let names = |groups: &[(&str, String, Vec<&Finding>)]| {
+        let rules: Vec<&str> = groups.iter().map(|(rule, _, _)| *rule).collect();
+        if rules.len() > NAMED { format!("{} rules (-v names them)", rules.len()) } else { rules.join(" ") }
+    };
+    let in_one_line = [("for other inputs:", names(&elsewhere)), ("not selected:", names(&deselected))];
+    let in_one_line = in_one_line.into_iter().filter(|(_, rules)| !rules.is_empty());
     let lines = others.into_iter().map(|(rule, why, group)| {
         let text = match group.as_slice() {
             [only] if only.subject.is_none() => format!("{why}: {}", only.message),
@@ -51,8 +61,14 @@ pub(super) fn skipped(report: &Report, style: Style) -> String {
         (rule, text)
     });
     let mut out = table(lines, Verdict::Skip, style);
-    out.push_str(&table(deselected.into_iter(), Verdict::Skip, style));
+    out.push_str(&table(in_one_line, Verdict::Skip, style));
     out
+}
+
+/// Whether the inputs of the policy alone decided that a rule is not asked: then nothing of the node was looked at.
+fn is_for_others(group: &[&Finding]) -> bool {
+    let decided = |f: &&Finding| f.subject.is_none() && f.determined && f.evidence.is_empty();
+    group.iter().all(decided) && group.iter().all(|f| f.reason == "not-applicable")
 }
 
 fn in_full(report: &Report, verdict: Verdict, style: Style) -> String {

@@ -62,6 +62,7 @@ fn there_or_not() {
 fn an_absence_has_to_be_seen() {
     for memory in [
         Memory::new(),
+        Memory::new().file("/proc/version", "").as_root(),
         etc().error("/etc/kubernetes", ReadErrorKind::Denied("EACCES")).error(CONF, ReadErrorKind::TimedOut),
     ] {
         let found = ask(&[("path", CONF), ("state", "absent")], memory);

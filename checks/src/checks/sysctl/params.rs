@@ -46,9 +46,11 @@ pub struct SysctlSetting {
     /// Its name: `net.ipv4.ip_forward`; a part `*` stands for every name there.
     pub key: String,
     /// It has to be this; fields are separated by blanks (`"32768 60999"`).
+    #[schemars(with = "Option<TextOrNumber>")]
     pub equals: Option<String>,
     /// It has to be one of these.
     #[serde(default)]
+    #[schemars(with = "Vec<TextOrNumber>")]
     pub one_of: Vec<String>,
     /// It has to be a number, and no smaller.
     pub at_least: Option<i64>,
@@ -66,6 +68,17 @@ pub struct SysctlSetting {
     /// Whether its absence is as good as the right value: on kernels that lack what it guards. Default: false.
     #[serde(default)]
     pub may_be_absent: bool,
+}
+
+/// How a value may be written; its spelling is kept.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum TextOrNumber {
+    /// In quotes, or a word.
+    Text(String),
+    /// A number.
+    Number(i64),
 }
 
 impl SysctlSetting {
