@@ -11,6 +11,7 @@ pub mod cpu;
 pub mod disk;
 pub mod environment;
 pub mod filesystems;
+pub mod firewall;
 pub mod kallsyms;
 pub mod kcore;
 pub mod kernel_config;

@@ -6,10 +6,10 @@ use crate::{
     check::DynCheck,
     checks::{
         Apparmor, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
-        DataDirectory, DiskLatency, DiskSpace, EnvironmentCheck, Executables, Files, Filesystems, Hostname,
-        Hugepages, Identity, Interfaces, KernelConfigCheck, KernelModules, KernelRestrictions, KernelVersion,
-        Limits, MemoryCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Proxy,
-        ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Users,
+        DataDirectory, DiskLatency, DiskSpace, EnvironmentCheck, Executables, Files, Filesystems, Firewall,
+        Hostname, Hugepages, Identity, Interfaces, Iptables, KernelConfigCheck, KernelModules,
+        KernelRestrictions, KernelVersion, Limits, MemoryCheck, Namespaces, Numa, OperatingSystem, Packages,
+        Ports, Pressure, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Users,
     },
 };
 
@@ -52,6 +52,8 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Pressure,
     &Hugepages,
     &Numa,
+    &Firewall,
+    &Iptables,
 ];
 
 /// The check called `id`.

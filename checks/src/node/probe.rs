@@ -2,6 +2,7 @@
 //! as a text that can be kept and given again.
 
 mod disk;
+mod nftables;
 mod run;
 
 use super::{Allow, ReadError, ReadErrorKind, sys};
@@ -38,6 +39,8 @@ pub enum Probe {
     },
     /// What the kernel knows of its clock.
     Clock,
+    /// The base chains of nftables, over netlink. Asked only where nf_tables is there already: the kernel would load it.
+    Nftables,
     /// What a program prints; takes [`Allow::Exec`].
     Run {
         /// Its path.
@@ -69,6 +72,7 @@ impl Probe {
             Self::PerfCgroup { .. } => "perf_event_open(PERF_FLAG_PID_CGROUP)",
             Self::EntryTypes { .. } => "getdents(2)",
             Self::Clock => "adjtimex(2)",
+            Self::Nftables => "netlink(NFT_MSG_GETCHAIN, NFT_MSG_GETRULE)",
             Self::Run { .. } => "run",
             Self::DiskLatency { .. } => "write(2) and fdatasync(2)",
         }
@@ -83,7 +87,7 @@ impl Probe {
             | Self::EntryTypes { directory }
             | Self::DiskLatency { directory, .. } => Some(directory),
             Self::Run { program, .. } => Some(program),
-            Self::CgroupDeviceLoad | Self::Clock => None,
+            Self::CgroupDeviceLoad | Self::Clock | Self::Nftables => None,
         }
     }
 
@@ -95,7 +99,8 @@ impl Probe {
             | Self::CgroupDeviceLoad
             | Self::PerfCgroup { .. }
             | Self::EntryTypes { .. }
-            | Self::Clock => None,
+            | Self::Clock
+            | Self::Nftables => None,
             Self::DiskLatency { .. } => Some(Allow::Write),
             Self::Run { .. } => Some(Allow::Exec),
         }
@@ -112,6 +117,7 @@ impl Probe {
                 sys::open_cgroup_event(open(directory)?.as_fd()).map(|()| "ok".to_owned())
             }
             Self::Clock => sys::read_clock(),
+            Self::Nftables => nftables::dump().map_err(Into::into),
             Self::Run { program, arguments, millis } => match run::run(program, arguments, *millis) {
                 Ok(Err(ended)) => return Ok(Answer::Errno(ended)),
                 Ok(Ok(printed)) => Ok(printed),
