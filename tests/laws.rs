@@ -72,6 +72,12 @@ checks:
         - {key: kernel.no_such, equals: 1}
   - check: limits
     with: {usedAtMost: 1, openFiles: 65536, nrOpen: 99999999}
+  - check: dns
+    with: {names: [registry.example]}
+  - check: tcp
+    with: {endpoints: ['registry.example:443', '10.0.0.1:6443']}
+  - check: http
+    with: {requests: ['https://registry.example/v2/']}
   - check: swap
   - id: swap-allowed
     check: swap

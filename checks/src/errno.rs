@@ -30,6 +30,14 @@ pub(crate) fn name(errno: Errno) -> String {
         Errno::ILSEQ => "EILSEQ",
         Errno::OPNOTSUPP => "EOPNOTSUPP",
         Errno::ADDRNOTAVAIL => "EADDRNOTAVAIL",
+        Errno::CONNREFUSED => "ECONNREFUSED",
+        Errno::CONNRESET => "ECONNRESET",
+        Errno::TIMEDOUT => "ETIMEDOUT",
+        Errno::NETDOWN => "ENETDOWN",
+        Errno::NETUNREACH => "ENETUNREACH",
+        Errno::HOSTDOWN => "EHOSTDOWN",
+        Errno::HOSTUNREACH => "EHOSTUNREACH",
+        Errno::PIPE => "EPIPE",
         other => return format!("errno {}", other.raw_os_error()),
     };
     name.to_owned()
@@ -43,6 +51,7 @@ mod tests {
     fn errors_have_names() {
         assert_eq!(name(Errno::ROFS), "EROFS");
         assert_eq!(name(Errno::NOSYS), "ENOSYS");
+        assert_eq!(name(Errno::CONNREFUSED), "ECONNREFUSED");
         assert_eq!(name(Errno::XDEV), "errno 18");
     }
 }

@@ -9,6 +9,7 @@ mod blame;
 pub mod check;
 pub mod checks;
 pub mod duration;
+pub mod endpoint;
 pub mod entry;
 mod errno;
 pub mod evidence;

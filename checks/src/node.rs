@@ -11,6 +11,7 @@ mod memo;
 mod memory;
 mod probe;
 mod sys;
+mod together;
 mod watch;
 
 pub use allow::{Allow, Allowed};
@@ -22,7 +23,14 @@ pub use watch::Watch;
 
 use crate::evidence::{Evidence, Unknown};
 use memo::Memo;
-use std::{any::Any, borrow::Cow, cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+use std::{
+    any::Any,
+    borrow::Cow,
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+    sync::Arc,
+};
 
 /// The size limit of an ordinary read, in bytes: far above any honest file of /proc, /sys and /etc that is
 /// read whole (a node with 100,000 mounts has a mountinfo of about 10 MB).
@@ -183,6 +191,10 @@ impl Node {
             }
             _ => self.watch.during(&probe.to_string(), || self.door.probe(probe)),
         };
+        self.remember(probe, result)
+    }
+
+    fn remember(&self, probe: &Probe, result: Result<Answer, ReadError>) -> Rc<Probed> {
         match &result {
             Ok(answer) => tracing::debug!(%probe, %answer, "asked"),
             Err(e) => tracing::debug!(%probe, error = %e.kind, "not asked"),
@@ -190,6 +202,25 @@ impl Node {
         let probed = Rc::new(Probed { probe: probe.clone(), result });
         self.probes.borrow_mut().insert(probe.clone(), Rc::clone(&probed));
         probed
+    }
+
+    /// Asks several questions at the same time, each once, for those that wait for others: [`probe`](Self::probe) then has
+    /// the answers. What is not allowed is not asked.
+    pub fn probe_together(&self, probes: impl IntoIterator<Item = Probe>) {
+        let is_open = |probe: &Probe| {
+            probe.takes().is_none_or(|what| self.allowed.contains(what))
+                && !self.probes.borrow().contains_key(probe)
+        };
+        let probes: BTreeSet<Probe> = probes.into_iter().filter(is_open).collect();
+        let probes: Vec<Probe> = probes.into_iter().collect();
+        if probes.len() < 2 {
+            return;
+        }
+        let described = format!("{} and {} more", probes[0], probes.len() - 1);
+        let answers = self.watch.during(&described, || Ok(together::ask(&*self.door, &probes)));
+        for (probe, result) in answers.unwrap_or_default() {
+            self.remember(&probe, result);
+        }
     }
 
     /// The effective user id of this program on a live node.

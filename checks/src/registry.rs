@@ -6,10 +6,11 @@ use crate::{
     check::DynCheck,
     checks::{
         Apparmor, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
-        DataDirectory, DiskLatency, DiskSpace, EnvironmentCheck, Executables, Files, Filesystems, Firewall,
-        Hostname, Hugepages, Identity, Interfaces, Iptables, KernelConfigCheck, KernelModules,
-        KernelRestrictions, KernelVersion, Limits, MemoryCheck, Namespaces, Numa, OperatingSystem, Packages,
-        Ports, Pressure, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Users,
+        DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck, Executables, Files, Filesystems,
+        Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables, KernelConfigCheck,
+        KernelModules, KernelRestrictions, KernelVersion, Limits, MemoryCheck, Namespaces, Numa,
+        OperatingSystem, Packages, Ports, Pressure, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl,
+        Tcp, Users,
     },
 };
 
@@ -54,6 +55,9 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Numa,
     &Firewall,
     &Iptables,
+    &Tcp,
+    &Dns,
+    &Http,
 ];
 
 /// The check called `id`.

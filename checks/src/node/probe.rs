@@ -1,7 +1,9 @@
 //! Named questions that no file answers: what is asked of the live machine by a system call or a program, and its answer
 //! as a text that can be kept and given again.
 
+mod connect;
 mod disk;
+mod lookup;
 mod nftables;
 mod run;
 
@@ -11,7 +13,11 @@ use rustix::{
     fd::{AsFd as _, OwnedFd},
     io::Errno,
 };
-use std::{fmt, io};
+use std::{
+    borrow::Cow,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+};
 
 /// A question to the live machine. Nothing of it is left behind, and what [`takes`](Self::takes) nothing changes nothing
 /// either (law 5).
@@ -41,6 +47,42 @@ pub enum Probe {
     Clock,
     /// The base chains of nftables, over netlink. Asked only where nf_tables is there already: the kernel would load it.
     Nftables,
+    /// The addresses of a name, by a name server; takes [`Allow::Network`].
+    Lookup {
+        /// The name server.
+        server: IpAddr,
+        /// The whole name.
+        name: String,
+        /// Whether addresses of IPv6 are wanted, and not of IPv4.
+        v6: bool,
+        /// How long it may take, in milliseconds.
+        millis: u32,
+    },
+    /// Whether somebody listens there; nothing is said to them. Takes [`Allow::Network`].
+    Connect {
+        /// Address and port.
+        address: SocketAddr,
+        /// How long it may take, in milliseconds.
+        millis: u32,
+    },
+    /// The status that a server of HTTP gives, and the certificates that it shows, which are not judged here. Takes
+    /// [`Allow::Network`].
+    Fetch {
+        /// Where to connect to: the server, or a proxy.
+        address: SocketAddr,
+        /// Whether that is a proxy.
+        by_proxy: bool,
+        /// Whether the server speaks TLS.
+        tls: bool,
+        /// The server's name or address.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// What is asked for, from the first `/` on.
+        path: String,
+        /// How long it may take, in milliseconds.
+        millis: u32,
+    },
     /// What a program prints; takes [`Allow::Exec`].
     Run {
         /// Its path.
@@ -74,21 +116,33 @@ impl Probe {
             Self::Clock => "adjtimex(2)",
             Self::Nftables => "netlink(NFT_MSG_GETCHAIN, NFT_MSG_GETRULE)",
             Self::Run { .. } => "run",
+            Self::Lookup { .. } => "DNS",
+            Self::Connect { .. } => "connect(2)",
+            Self::Fetch { tls: false, .. } => "HTTP",
+            Self::Fetch { .. } => "HTTPS",
             Self::DiskLatency { .. } => "write(2) and fdatasync(2)",
         }
     }
 
     /// What is asked about: a path, an address, where the call does not say all.
     #[must_use]
-    pub fn about(&self) -> Option<&str> {
-        match self {
+    pub fn about(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
             Self::CgroupDeviceQuery { directory }
             | Self::PerfCgroup { directory }
             | Self::EntryTypes { directory }
-            | Self::DiskLatency { directory, .. } => Some(directory),
-            Self::Run { program, .. } => Some(program),
-            Self::CgroupDeviceLoad | Self::Clock | Self::Nftables => None,
-        }
+            | Self::DiskLatency { directory, .. } => directory.into(),
+            Self::Run { program, .. } => program.into(),
+            Self::Lookup { server, name, v6, .. } => {
+                format!("{server}: {name} {}", if *v6 { "AAAA" } else { "A" }).into()
+            }
+            Self::Connect { address, .. } => address.to_string().into(),
+            Self::Fetch { address, by_proxy, host, port, path, .. } => {
+                let by = if *by_proxy { "by proxy " } else { "" };
+                format!("{by}{address}: {host}:{port}{path}").into()
+            }
+            Self::CgroupDeviceLoad | Self::Clock | Self::Nftables => return None,
+        })
     }
 
     /// What has to be allowed before it may be asked; nothing for a mere read.
@@ -103,6 +157,7 @@ impl Probe {
             | Self::Nftables => None,
             Self::DiskLatency { .. } => Some(Allow::Write),
             Self::Run { .. } => Some(Allow::Exec),
+            Self::Lookup { .. } | Self::Connect { .. } | Self::Fetch { .. } => Some(Allow::Network),
         }
     }
 
@@ -118,11 +173,17 @@ impl Probe {
             }
             Self::Clock => sys::read_clock(),
             Self::Nftables => nftables::dump().map_err(Into::into),
-            Self::Run { program, arguments, millis } => match run::run(program, arguments, *millis) {
-                Ok(Err(ended)) => return Ok(Answer::Errno(ended)),
-                Ok(Ok(printed)) => Ok(printed),
-                Err(e) => Err(e),
-            },
+            Self::Run { program, arguments, millis } => return answer(run::run(program, arguments, *millis)),
+            Self::Lookup { server, name, v6, millis } => {
+                return answer(lookup::lookup((*server, lookup::PORT).into(), name, *v6, *millis));
+            }
+            Self::Connect { address, millis } => connect::connect(*address, *millis),
+            Self::Fetch { address, by_proxy, tls, host, port, path, millis } => {
+                let (address, by_proxy, tls) = (*address, *by_proxy, *tls);
+                let (port, millis) = (*port, *millis);
+                let request = connect::Request { address, by_proxy, tls, host, port, path, millis };
+                return answer(connect::fetch(&request));
+            }
             Self::EntryTypes { directory } => disk::entry_types(open(directory)?).map_err(Into::into),
             Self::DiskLatency { directory, writes, millis } => {
                 disk::latency(&open(directory)?, *writes, *millis).map_err(Into::into)
@@ -132,11 +193,23 @@ impl Probe {
     }
 }
 
+/// The answer of what can also say by itself that it does not work.
+#[allow(clippy::unnecessary_wraps)] // as the others have it
+fn answer(result: io::Result<Result<String, String>>) -> Result<Answer, ReadError> {
+    Ok(match result {
+        Ok(Ok(text)) => Answer::Works(text),
+        Ok(Err(text)) => Answer::Errno(text),
+        Err(e) => Answer::Errno(errno_name(&e)),
+    })
+}
+
 /// The question in one line: the call and what it is asked about. Different questions have different lines.
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.call())?;
-        self.about().map_or(Ok(()), |about| write!(f, " on {about}"))
+        // By which server, at which address; the others are on a file.
+        let on = if self.takes() == Some(Allow::Network) { "" } else { "on " };
+        self.about().map_or(Ok(()), |about| write!(f, " {on}{about}"))
     }
 }
 
@@ -225,6 +298,10 @@ impl Probed {
 
 /// The name of the error that a call gave.
 fn errno_name(error: &io::Error) -> String {
+    // A time limit of our own ends as one of the kernel's.
+    if error.kind() == io::ErrorKind::TimedOut {
+        return "ETIMEDOUT".to_owned();
+    }
     Errno::from_io_error(error).map_or_else(|| error.to_string(), errno::name)
 }
 
@@ -255,7 +332,7 @@ mod tests {
         }
         fn probe(&self, probe: &Probe) -> Result<Answer, ReadError> {
             self.0.fetch_add(1, Ordering::Relaxed);
-            self.1.clone().map_err(|kind| ReadError::new(probe.about().unwrap_or("/"), kind))
+            self.1.clone().map_err(|kind| ReadError::new(probe.to_string(), kind))
         }
     }
 
@@ -272,7 +349,10 @@ mod tests {
             evidence[1].clone().map(|e| e.observed)
         };
         assert_eq!(seen(Ok(Answer::from("EPERM"))).as_deref(), Some("EPERM"));
-        assert_eq!(seen(Err(ReadErrorKind::Missing)).as_deref(), Some("/here: does not exist"));
+        assert_eq!(
+            seen(Err(ReadErrorKind::Missing)).as_deref(),
+            Some("perf_event_open(PERF_FLAG_PID_CGROUP) on /here: does not exist")
+        );
         assert_eq!(seen(Err(ReadErrorKind::LiveOnly)), None);
     }
 

@@ -1,0 +1,112 @@
+//! What a policy may say of servers of HTTP.
+
+use crate::{
+    duration::Duration,
+    endpoint::Url,
+    entry::{Entry, Written},
+    finding::Severity,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Servers of HTTP answer this node, with certificates that it trusts. Takes `--allow network`.
+///
+/// ## What it looks at
+/// It connects as `tcp` does, shakes hands, asks for the path (GET, without a body, a cookie or a user), and reads the first
+/// line of the answer; redirections are not followed. The certificate is judged by the authorities of this node, or those in
+/// `caFile`: who signed it, for which names, from when until when. Where the environment names a proxy (HTTPS_PROXY,
+/// HTTP_PROXY, NO_PROXY, by Go's rules), it goes that way, as kubeadm does; user and password of a proxy are never read.
+///
+/// `answers` passes; `expires-soon` warns. The others do not pass: `refused`, `timeout`, `no-route`, `no-name`,
+/// `name-servers` as of `tcp`; `proxy` (it does not pass this on); `no-tls`, `tls` (the handshake fails);
+/// `unknown-issuer`, `expired`, `not-yet-valid`, `wrong-name`, `bad-certificate`; `no-http`, `status`.
+///
+/// ## Why it matters
+/// Images that can't be fetched are the most common end of a first install. Which of these it is decides who can mend it: a
+/// proxy that opens TLS shows as `unknown-issuer`, a wrong clock as `not-yet-valid` or `expired`.
+///
+/// ## How to mend it
+/// As each finding says. An authority of one's own: /usr/local/share/ca-certificates and `update-ca-certificates`, or
+/// /etc/pki/ca-trust/source/anchors and `update-ca-trust`; then restart the container runtime.
+///
+/// ## Sources
+/// RFC 9110; RFC 5280; Go crypto/x509/root_linux.go (where authorities are); golang.org/x/net/http/httpproxy; OCI
+/// distribution specification (401 is how a registry asks who is there).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct HttpParams {
+    /// What to ask for: URLs, or maps that say more. Empty words, as of inputs that are not set, are left out.
+    pub requests: Vec<Written<HttpRequest>>,
+    /// How long one request may take, and one question to a name server. Default: 5s; half a minute is the most.
+    pub time: Duration,
+    /// Whether the proxy that the environment names is gone by. Default: true.
+    pub proxy: bool,
+}
+
+impl Default for HttpParams {
+    fn default() -> Self {
+        Self { requests: Vec::new(), time: Duration::from_millis(5000), proxy: true }
+    }
+}
+
+/// What to ask for.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct HttpRequest {
+    /// The URL.
+    pub url: Option<Url>,
+    /// The statuses that are right. Default: all from 200 to 399, and 401.
+    #[serde(default)]
+    pub status: Vec<u16>,
+    /// A file with the authorities that may have signed the certificate. Default: those that the node trusts.
+    #[serde(default)]
+    pub ca_file: Option<String>,
+    /// Fewer days than this until the certificate is no longer good are a warning. Default: 14.
+    #[serde(default = "fortnight")]
+    pub days: u32,
+    /// What it is for, told where it does not answer.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// The most that it can yield. Default: fail.
+    #[serde(default)]
+    pub severity: Severity,
+}
+
+fn fortnight() -> u32 {
+    14
+}
+
+impl HttpRequest {
+    /// Whether a status is right.
+    pub(super) fn takes(&self, status: u16) -> bool {
+        if self.status.is_empty() {
+            (200..400).contains(&status) || status == 401
+        } else {
+            self.status.contains(&status)
+        }
+    }
+
+    /// The statuses that are right, in words.
+    pub(super) fn wanted(&self) -> String {
+        if self.status.is_empty() {
+            return "200 to 399 or 401".to_owned();
+        }
+        self.status.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ")
+    }
+}
+
+impl Entry for HttpRequest {
+    const WORD: &'static str = "a URL";
+
+    fn from_word(word: &str) -> Result<Self, String> {
+        let url = if word.trim().is_empty() { None } else { Some(word.parse()?) };
+        Ok(Self {
+            url,
+            status: Vec::new(),
+            ca_file: None,
+            days: fortnight(),
+            why: None,
+            severity: Severity::Fail,
+        })
+    }
+}
