@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod release;
 pub mod resolv_conf;
 pub mod security_modules;
+pub mod selinux;
 pub mod sockets;
 pub mod swap;
 pub mod sysctl;
