@@ -30,9 +30,9 @@ use serde::Deserialize;
 ///
 /// ## Sources
 /// containerd pkg/apparmor/apparmor_linux.go (hostSupports: /sbin/apparmor_parser; 1.7, 2.0) and contrib/apparmor;
-/// containerd/containerd#7547 (1.6.2 fails), #5519, reverted by #8086 and #8087; siderolabs/talos#8641 (ordinary pods start); moby daemon/apparmor_default.go; k3s
-/// check-config; kubernetes.io, Restrict a Container's Access to Resources with AppArmor; Linux
-/// Documentation/admin-guide/LSM/apparmor.rst.
+/// containerd/containerd#7547 (1.6.2 fails), #5519, reverted by #8086 and #8087; siderolabs/talos#8641 (ordinary pods
+/// start); moby daemon/apparmor_default.go; k3s check-config; kubernetes.io, Restrict a Container's Access to Resources with
+/// AppArmor; Linux Documentation/admin-guide/LSM/apparmor.rst.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ApparmorParams {

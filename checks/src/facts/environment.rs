@@ -56,6 +56,17 @@ impl Node {
 
     /// The architecture, as uname names it: `x86_64`, `aarch64`.
     pub fn architecture(&self) -> Option<String> {
-        self.machine().ok().or_else(|| architecture::of_tree(self))
+        self.architecture_seen().map(|(name, _)| name)
+    }
+
+    /// The architecture with what tells it: uname, or a file in which the kernel of a tree speaks of itself.
+    pub fn architecture_seen(&self) -> Option<(String, Evidence)> {
+        match self.machine() {
+            Ok(name) => {
+                let seen = Evidence::new("uname", &*name);
+                Some((name, seen))
+            }
+            Err(_) => architecture::of_tree(self),
+        }
     }
 }
