@@ -91,8 +91,9 @@ fn judge(params: &EnvironmentParams, node: &Node) -> Finding {
             return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, &unknown);
         }
     };
-    let evidence = found.evidence.iter().cloned().chain(named.map(|(_, evidence)| evidence));
-    let Some(proof) = Proof::of(evidence) else {
+    // What tells the kind often tells the name, too.
+    let more = named.map(|(_, seen)| seen).filter(|seen| !found.evidence.contains(seen));
+    let Some(proof) = Proof::of(found.evidence.iter().cloned().chain(more)) else {
         let unknown = Unknown::new("nothing showed it");
         return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", "what this node runs in", &unknown);
     };
@@ -141,6 +142,24 @@ mod tests {
         let wsl = Memory::new().file("/proc/sys/kernel/osrelease", "5.15.167.4-microsoft-standard-WSL2\n");
         assert_eq!(ask(&[Kind::Bare], wsl).reason(), "not-allowed");
         assert!(matches!(ask(&[Kind::Bare], Memory::new()).outcome(), Outcome::Undetermined(_)));
+    }
+
+    #[test]
+    fn nothing_is_told_twice() {
+        let dmi = "/sys/class/dmi/id";
+        let vm = Memory::new()
+            .file(&format!("{dmi}/sys_vendor"), "QEMU\n")
+            .file(&format!("{dmi}/product_name"), "Standard PC (Q35 + ICH9, 2009)\n");
+        let docker = Memory::new().file("/.dockerenv", "").file("/proc/2/comm", "sh\n");
+        for (memory, pieces) in [
+            (Memory::new().file("/run/systemd/container", "docker\n"), 1),
+            (Memory::new().file("/proc/1/environ", "A=b\0container=podman\0"), 1),
+            (docker, 1),
+            (vm, 2),
+        ] {
+            let found = ask(&[Kind::Bare, Kind::Vm, Kind::Container], memory);
+            assert_eq!(found.all_evidence().len(), pieces, "{found:?}");
+        }
     }
 
     #[test]
