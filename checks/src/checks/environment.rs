@@ -3,7 +3,7 @@
 use crate::{
     check::{Check, Meta},
     evidence::{Proof, Unknown},
-    facts::environment::Kind,
+    facts::environment::{Kind, WSL_1},
     finding::{Finding, Findings, Remedy, Severity},
     node::Node,
 };
@@ -22,7 +22,7 @@ use serde::Deserialize;
 /// ## Why it matters
 /// In a container everything that is looked at may be the host's: modules can't be loaded, most kernel parameters not set,
 /// cgroups only as far as they were delegated. LXD, Docker and WSL2 pass many a check and then fail at start. WSL2 boots
-/// with both versions of cgroups.
+/// with both versions of cgroups; WSL 1 has no Linux kernel at all and is never allowed.
 ///
 /// ## How to mend it
 /// Run this on the machine that shall be the node, not in a container on it; or from a container on its root:
@@ -78,6 +78,7 @@ impl Check for EnvironmentCheck {
 fn judge(params: &EnvironmentParams, node: &Node) -> Finding {
     let found = node.environment();
     let named = node.environment_name();
+    let is_wsl_1 = named.as_ref().is_some_and(|(name, _)| name == WSL_1);
     let by = named.as_ref().map(|(name, _)| format!(" ({name})")).unwrap_or_default();
     let what = match found.kind {
         Kind::Bare => "the machine itself",
@@ -98,15 +99,21 @@ fn judge(params: &EnvironmentParams, node: &Node) -> Finding {
         return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", "what this node runs in", &unknown);
     };
     let message = format!("this is {what}{by}");
-    if params.allowed.contains(&found.kind) {
+    // Only the second has a kernel of Linux.
+    let note =
+        is_wsl_1.then(|| "WSL 1 has no Linux kernel: no cgroups, no namespaces, no containers".to_owned());
+    if params.allowed.contains(&found.kind) && !is_wsl_1 {
         return Finding::pass(SUBJECT, "allowed", message, proof);
     }
-    let allowed: Vec<&str> = params.allowed.iter().map(|kind| kind.as_str()).collect();
+    let allowed: Vec<&str> =
+        params.allowed.iter().map(|kind| if *kind == Kind::Wsl { "WSL 2" } else { kind.as_str() }).collect();
     let remedy = match found.kind {
         Kind::Container => {
             Remedy::new("Run it on the machine itself, or from a container on the machine's root")
                 .command("preflight --root /host")
         }
+        Kind::Wsl if is_wsl_1 => Remedy::new("Convert the distribution to WSL 2, from Windows")
+            .command("wsl.exe --set-version DISTRIBUTION 2"),
         _ => Remedy::new("Use another machine, or allow this kind in the policy"),
     };
     Finding::problem(
@@ -116,6 +123,7 @@ fn judge(params: &EnvironmentParams, node: &Node) -> Finding {
         format!("{message}, and has to be {}", allowed.join(" or ")),
     )
     .evidence(proof.into_evidence())
+    .notes(note)
     .remedy(remedy)
 }
 
@@ -140,7 +148,12 @@ mod tests {
         assert_eq!(found.mend().unwrap().commands, ["preflight --root /host"]);
         assert_eq!(ask(&[Kind::Container], docker()).reason(), "allowed");
         let wsl = Memory::new().file("/proc/sys/kernel/osrelease", "5.15.167.4-microsoft-standard-WSL2\n");
-        assert_eq!(ask(&[Kind::Bare], wsl).reason(), "not-allowed");
+        assert_eq!(ask(&[Kind::Bare], wsl.clone()).reason(), "not-allowed");
+        assert_eq!(ask(&[Kind::Wsl], wsl).reason(), "allowed");
+        let first = Memory::new().file("/proc/sys/kernel/osrelease", "4.4.0-19041-Microsoft\n");
+        let found = ask(&[Kind::Wsl], first);
+        assert_eq!(found.reason(), "not-allowed");
+        assert!(found.mend().unwrap().commands[0].contains("--set-version"), "{found:?}");
         assert!(matches!(ask(&[Kind::Bare], Memory::new()).outcome(), Outcome::Undetermined(_)));
     }
 

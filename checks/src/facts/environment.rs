@@ -5,6 +5,8 @@ mod detect;
 mod host;
 mod name;
 
+pub use name::WSL_1;
+
 use crate::{evidence::Evidence, node::Node};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
