@@ -16,6 +16,8 @@ use serde::Deserialize;
 /// /sys/kernel/security/lsm, or /sys/module/apparmor/parameters/enabled where that can't be read; where AppArmor is on,
 /// whether `apparmor_parser` lies in /sbin (where /sbin is a link: in /usr/sbin), which is where containerd and Docker look.
 ///
+/// How many profiles are loaded is told to root.
+///
 /// `off` and `usable` pass, `no-parser` warns; with `required: true` it fails, and AppArmor has to be on (`not-on`).
 ///
 /// ## Why it matters
@@ -101,11 +103,12 @@ fn is_on(node: &Node) -> Result<(bool, Evidence), Unknown> {
 
 /// What shows that this kernel has no AppArmor at all.
 fn not_built_in(node: &Node) -> Option<Evidence> {
-    const OPTION: &str = "CONFIG_SECURITY_APPARMOR";
+    // Without CONFIG_SECURITY there is no security module at all, and their options are not named.
+    let options = ["CONFIG_SECURITY_APPARMOR", "CONFIG_SECURITY"];
     if let Ok(config) = node.kernel_config()
-        && config.get(OPTION) == Setting::NotSet
+        && let Some(option) = options.into_iter().find(|option| config.get(option) == Setting::NotSet)
     {
-        return Some(config.evidence(OPTION));
+        return Some(config.evidence(option));
     }
     // Whatever is built in and has parameters is listed there (kernel/params.c), and AppArmor has some. A tree may have
     // lost a part of it.
@@ -148,7 +151,8 @@ fn parser(severity: Severity, seen: Evidence, node: &Node) -> Finding {
     let (absent, elsewhere) = match find(node) {
         Ok(Parser::There(path)) => {
             let proof = Proof::new(seen).and(Evidence::new(path, "exists"));
-            return Finding::pass(SUBJECT, "usable", "AppArmor is on, and its parser is there", proof);
+            return Finding::pass(SUBJECT, "usable", "AppArmor is on, and its parser is there", proof)
+                .notes(profiles(node));
         }
         Ok(Parser::Absent(evidence, elsewhere)) => (evidence, elsewhere),
         Err(why) => {
@@ -174,6 +178,15 @@ fn parser(severity: Severity, seen: Evidence, node: &Node) -> Finding {
         .evidence(std::iter::once(seen).chain(absent))
         .notes(note)
         .remedy(remedy)
+}
+
+/// How many profiles are loaded, where this user may know it (security/apparmor/apparmorfs.c, `profiles_open`).
+fn profiles(node: &Node) -> Option<String> {
+    let read = node.read("/sys/kernel/security/apparmor/profiles");
+    let text = read.text().ok()?;
+    let enforced = text.lines().filter(|line| line.ends_with("(enforce)")).count();
+    let all = text.lines().filter(|line| !line.trim().is_empty()).count();
+    Some(format!("{all} profiles are loaded, of which {enforced} are enforced; the runtime adds its own"))
 }
 
 /// Where the parser is.
@@ -274,6 +287,15 @@ mod tests {
         ] {
             assert!(is_unknown(&ask(false, memory)));
         }
+    }
+
+    #[test]
+    fn the_profiles_that_are_loaded() {
+        let usable = || on().file(PARSER, "");
+        let list = "cri-containerd.apparmor.d (enforce)\nlsb_release (complain)\n/usr/sbin/x (enforce)\n";
+        let found = ask(false, usable().file("/sys/kernel/security/apparmor/profiles", list));
+        assert!(found.all_notes()[0].starts_with("3 profiles are loaded, of which 2 "), "{found:?}");
+        assert!(ask(false, usable()).all_notes().is_empty());
     }
 
     #[test]

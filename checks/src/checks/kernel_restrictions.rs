@@ -141,13 +141,12 @@ fn lockdown(tracing: bool, unsigned: bool, node: &Node) -> Finding {
 
 /// A kernel that was built without has none, whether or not securityfs is mounted.
 fn without_lockdown(node: &Node) -> Option<Finding> {
-    const OPTION: &str = "CONFIG_SECURITY_LOCKDOWN_LSM";
     // What is there and can't be read, or is not understood, is more than a configuration knows.
-    if !node.read(LOCKDOWN).is_missing() {
-        return None;
-    }
-    let config = node.kernel_config().as_ref().ok().filter(|config| config.get(OPTION) == Setting::NotSet)?;
-    Some(Finding::pass("lockdown", "off", "this kernel was built without lockdown", config.evidence(OPTION)))
+    let config = node.kernel_config().as_ref().ok().filter(|_| node.read(LOCKDOWN).is_missing())?;
+    // Without CONFIG_SECURITY there is no security module at all, and their options are not named.
+    let options = ["CONFIG_SECURITY_LOCKDOWN_LSM", "CONFIG_SECURITY"];
+    let option = options.into_iter().find(|option| config.get(option) == Setting::NotSet)?;
+    Some(Finding::pass("lockdown", "off", "this kernel was built without lockdown", config.evidence(option)))
 }
 
 fn modules(needed: bool, unsigned: bool, node: &Node) -> Finding {
@@ -278,7 +277,7 @@ const KEXEC: Restriction = Restriction {
     subject: "kexec",
     key: "kernel.kexec_load_disabled",
     forbids: &[("1", "no kernel can be loaded for kexec or kdump until the next boot")],
-    option: "CONFIG_KEXEC_CORE",
+    option: "CONFIG_KEXEC",
     // It takes no other value (kernel/kexec_core.c, `kexec_core_sysctls`: from SYSCTL_ONE to SYSCTL_ONE).
     locked: Some("1"),
     since: (3, 14),
@@ -472,8 +471,10 @@ mod tests {
         for memory in [strange.clone(), strange.file("/boot/config-6.12.0-1", without)] {
             assert!(matches!(ask(&[], memory)[0].outcome(), Outcome::Undetermined(_)));
         }
-        let built_without = open().without(LOCKDOWN).file("/boot/config-6.12.0-1", without);
-        assert_eq!(ask(&[], built_without)[0].reason(), "off");
+        for without in [without, "# CONFIG_SECURITY is not set\nCONFIG_SECURITYFS=y\n"] {
+            let built_without = open().without(LOCKDOWN).file("/boot/config-6.12.0-1", without);
+            assert_eq!(ask(&[], built_without)[0].reason(), "off");
+        }
     }
 
     #[test]
