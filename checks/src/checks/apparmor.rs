@@ -172,11 +172,11 @@ fn parser(severity: Severity, seen: Evidence, node: &Node) -> Finding {
         }
         None => remedy,
     };
-    let note = elsewhere
+    let hint = elsewhere
         .map(|path| format!("it is at {path}, where containerd does not look; CRI-O looks in PATH, too"));
     Finding::problem(severity, SUBJECT, "no-parser", message)
         .evidence(std::iter::once(seen).chain(absent))
-        .notes(note)
+        .notes(hint)
         .remedy(remedy)
 }
 

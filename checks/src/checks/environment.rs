@@ -100,7 +100,7 @@ fn judge(params: &EnvironmentParams, node: &Node) -> Finding {
     };
     let message = format!("this is {what}{by}");
     // Only the second has a kernel of Linux.
-    let note =
+    let hint =
         is_wsl_1.then(|| "WSL 1 has no Linux kernel: no cgroups, no namespaces, no containers".to_owned());
     if params.allowed.contains(&found.kind) && !is_wsl_1 {
         return Finding::pass(SUBJECT, "allowed", message, proof);
@@ -123,7 +123,7 @@ fn judge(params: &EnvironmentParams, node: &Node) -> Finding {
         format!("{message}, and has to be {}", allowed.join(" or ")),
     )
     .evidence(proof.into_evidence())
-    .notes(note)
+    .notes(hint)
     .remedy(remedy)
 }
 

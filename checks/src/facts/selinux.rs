@@ -144,11 +144,11 @@ impl Node {
         // container-selinux and the reference policy declare booleans of this name (container.te, gen_tunable), and
         // the kernel shows every boolean of the policy that it loaded, to everyone.
         const BOOLEANS: &str = "/sys/fs/selinux/booleans";
+        const SHIPPED: &str = "/usr/share/selinux/packages/container.pp.bz2";
         let booleans = self.list(BOOLEANS).unwrap_or_default();
         if let Some(name) = booleans.iter().find(|name| name.starts_with("container_")) {
             return Ok((true, Evidence::new(BOOLEANS, name)));
         }
-        const SHIPPED: &str = "/usr/share/selinux/packages/container.pp.bz2";
         if self.kind(SHIPPED).is_ok() {
             return Ok((true, Evidence::new(SHIPPED, "exists")));
         }
@@ -180,15 +180,16 @@ fn without_selinuxfs(node: &Node, error: &ReadError) -> Known<SelinuxNow> {
             off(Proof::new(error.evidence()).and((*list).clone()).and(types.clone()), true)
         }
         (Err(_), Ok((false, types))) => off(Proof::new(types.clone()), false),
-        _ => match without_policy(node) {
-            Some(seen) => off(Proof::new(seen).and(error.evidence()), true),
-            None => {
-                let tried = [listed.err().map(|why| why.evidence.clone()), Some(vec![error.evidence()])];
-                Err(Unknown::new("SELinux is in this kernel, or may be, and selinuxfs is not mounted")
-                    .tried(tried.into_iter().flatten().flatten())
-                    .needs("mount selinuxfs at /sys/fs/selinux, and securityfs at /sys/kernel/security"))
+        _ => {
+            if let Some(seen) = without_policy(node) {
+                return off(Proof::new(seen).and(error.evidence()), true);
             }
-        },
+            let tried = listed.err().map(|why| why.evidence.clone()).unwrap_or_default();
+            Err(Unknown::new("SELinux is in this kernel, or may be, and selinuxfs is not mounted")
+                .tried(tried)
+                .tried([error.evidence()])
+                .needs("mount selinuxfs at /sys/fs/selinux, and securityfs at /sys/kernel/security"))
+        }
     }
 }
 

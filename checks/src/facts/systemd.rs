@@ -66,35 +66,27 @@ impl Node {
             let name = comm.text().ok().map(|text| text.trim().to_owned()).filter(|name| !name.is_empty());
             let seen = name.as_ref().map(|name| comm.quote(name));
             // sd_booted(3): the directory is there where systemd is the init system, and only there.
-            let error = match self.kind(BOOTED) {
-                Ok(_) => {
-                    let proof = Proof::new(Evidence::new(BOOTED, "exists")).and_all(seen);
-                    return Ok(Init { is_systemd: true, name, proof });
-                }
-                Err(error) => error,
+            let Err(error) = self.kind(BOOTED) else {
+                let proof = Proof::new(Evidence::new(BOOTED, "exists")).and_all(seen);
+                return Ok(Init { is_systemd: true, name, proof });
             };
-            let (missing, live) = (error.is_missing(), self.origin() == Origin::Live);
-            // Process 1 of systemd calls itself so (src/core/main.c, PR_SET_NAME), whatever the file is called.
+            let Some(seen) = seen else {
+                let empty = || Unknown::new("/proc/1/comm is empty").tried([comm.evidence()]);
+                return Err(comm.unknown().unwrap_or_else(empty).tried([error.evidence()]));
+            };
+            // Process 1 of systemd calls itself so (src/core/main.c, PR_SET_NAME), whatever its file is called.
             let is_systemd = name.as_deref() == Some("systemd");
-            match seen {
-                // A tree may have no /run, and a user no way into it.
-                Some(seen) if is_systemd && !(missing && live) => {
-                    Ok(Init { is_systemd, name, proof: Proof::new(seen).and(error.evidence()) })
-                }
-                Some(seen) if is_systemd => {
-                    Err(Unknown::new(format!("process 1 is called systemd, and {BOOTED} does not exist"))
-                        .tried([seen, error.evidence()]))
-                }
-                Some(seen) if missing => {
-                    Ok(Init { is_systemd, name, proof: Proof::new(seen).and(error.evidence()) })
-                }
-                Some(seen) => Err(error.unknown().tried([seen])),
-                None if missing => Err(comm
-                    .unknown()
-                    .unwrap_or_else(|| Unknown::new("/proc/1/comm is empty").tried([comm.evidence()]))
-                    .tried([error.evidence()])),
-                None => Err(error.unknown()),
+            let missing = error.is_missing();
+            if is_systemd && missing && self.origin() == Origin::Live {
+                // A container that shares the host's process ids.
+                let why = Unknown::new(format!("process 1 is called systemd, and {BOOTED} does not exist"));
+                return Err(why.tried([seen, error.evidence()]));
             }
+            // A tree may have no /run, and a user no way into it; the name of another init says nothing of /run then.
+            if !is_systemd && !missing {
+                return Err(error.unknown().tried([seen]));
+            }
+            Ok(Init { is_systemd, name, proof: Proof::new(seen).and(error.evidence()) })
         })
     }
 
