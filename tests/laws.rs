@@ -97,6 +97,9 @@ checks:
   - id: container-only
     check: environment
     with: {allowed: [container]}
+  - id: bare-only
+    check: environment
+    with: {allowed: [bare]}
 ";
 
 fn load(text: &str, on_unknown: OnUnknown) -> Arc<Policy> {
@@ -339,17 +342,31 @@ fn taking_evidence_away_makes_nothing_better() {
     assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
 }
 
+type Files = Vec<(String, String)>;
+
+/// Files in memory as a tree.
+fn tree_of(files: &Files) -> Memory {
+    files.iter().fold(Memory::new(), |memory, (path, text)| memory.file(path, text)).as_root()
+}
+
+fn ablate_files(policy: &Arc<Policy>, name: &str, files: Files) -> Vec<String> {
+    ablate(policy, name, &tree_of(&files), files.into_iter().map(|(path, _)| path).collect())
+}
+
+fn owned(files: &[(&str, &str)]) -> Files {
+    files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+}
+
 /// Files that stand for a distribution with SELinux and systemd, whose settings are all a little wrong.
-fn with_selinux(mode: &str, config: &str) -> Vec<(String, String)> {
-    let store = "/var/lib/selinux/targeted/active/modules";
-    let files = [
+fn with_selinux(mode: &str, config: &str) -> Files {
+    owned(&[
         ("/sys/kernel/security/lsm", "lockdown,capability,yama,selinux,bpf"),
         ("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n"),
         ("/sys/fs/selinux/enforce", mode),
         ("/sys/fs/selinux/booleans/httpd_can_network_connect", "0 0"),
         ("/etc/selinux/config", config),
         // One module: without it the store is gone.
-        (&format!("{store}/100/base/cil"), "x"),
+        ("/var/lib/selinux/targeted/active/modules/100/base/cil", "x"),
         ("/proc/filesystems", "nodev\tsysfs\nnodev\tproc\nnodev\tselinuxfs\n\text4\n\txfs\n"),
         ("/proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/sda1 ro quiet\n"),
         ("/proc/1/comm", "systemd\n"),
@@ -369,8 +386,7 @@ fn with_selinux(mode: &str, config: &str) -> Vec<(String, String)> {
         ("/usr/lib/systemd/libsystemd-shared-252-46.el9_5.so", "x"),
         ("/sbin/init", "x"),
         ("/usr/sbin/chroot", "x"),
-    ];
-    files.map(|(path, text)| (path.to_owned(), text.to_owned())).into()
+    ])
 }
 
 #[test]
@@ -387,7 +403,43 @@ fn taking_evidence_of_selinux_away_makes_nothing_better() {
         let report = judge(&policy, Arc::new(whole.clone()));
         let found = report.findings.iter().find(|f| f.id == "selinux/mode").expect("the finding");
         assert_eq!(found.reason, want, "{found:#?}");
-        let faults = ablate(&policy, name, &whole, files.into_iter().map(|(path, _)| path).collect());
+        let faults = ablate_files(&policy, name, files);
+        assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
+    }
+}
+
+#[test]
+fn taking_marks_of_the_environment_away_makes_nothing_better() {
+    let policy = load(POLICY, OnUnknown::Fail);
+    let alias = "cpu:type:x86,ven0000fam0006mod0055:feature:,0000,0001,0002,009D,009E,009F,00C0\n";
+    let release = "6.12.107+deb13-amd64\n";
+    let machine = |release: &str| {
+        owned(&[
+            ("/proc/sys/kernel/osrelease", release),
+            ("/proc/1/comm", "systemd\n"),
+            ("/proc/2/comm", "kthreadd\n"),
+            ("/sys/devices/system/cpu/modalias", alias),
+            ("/sys/kernel/security/lsm", "capability,apparmor"),
+            ("/sbin/init", "x"),
+            ("/usr/sbin/chroot", "x"),
+        ])
+    };
+    let container = |mark: &str, text: &str| {
+        let mut files = machine(release);
+        files.retain(|(path, _)| path != "/proc/2/comm");
+        files.push((mark.to_owned(), text.to_owned()));
+        files
+    };
+    for (name, files, kind) in [
+        ("virtual machine", machine(release), "vm"),
+        ("WSL", machine("5.15.167.4-microsoft-standard-WSL2\n"), "wsl"),
+        ("systemd's mark", container("/run/systemd/container", "docker\n"), "container"),
+        ("docker's mark", container("/.dockerenv", ""), "container"),
+        ("the environment's mark", container("/proc/1/environ", "container=lxc\0"), "container"),
+    ] {
+        let report = judge(&policy, Arc::new(tree_of(&files)));
+        assert_eq!(report.node.environment.as_str(), kind, "{name}");
+        let faults = ablate_files(&policy, name, files);
         assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     check::{Check, Meta},
-    evidence::{Proof, Unknown},
+    evidence::{Evidence, Proof, Unknown},
     facts::environment::{Kind, WSL_1},
     finding::{Finding, Findings, Remedy, Severity},
     node::Node,
@@ -16,6 +16,9 @@ use serde::Deserialize;
 /// The marks of container managers (/run/systemd/container, the environment of process 1, /.dockerenv), whether this is the
 /// first PID namespace, the release of the kernel (WSL), and the firmware's tables and flags of the processor (virtual
 /// machines): which of bare metal, VM, container and WSL this is, and by which hypervisor or manager.
+///
+/// That no mark was seen shows nothing: a machine counts as none of the kinds that are not allowed only where process 2 is
+/// the kernel's or the real root of the cgroups is seen, and where the kernel's release could be read whole.
 ///
 /// `allowed` passes, `not-allowed` does not.
 ///
@@ -102,6 +105,14 @@ fn judge(params: &EnvironmentParams, node: &Node) -> Finding {
     // Only the second has a kernel of Linux.
     let hint =
         is_wsl_1.then(|| "WSL 1 has no Linux kernel: no cgroups, no namespaces, no containers".to_owned());
+    let proof = match ruled_out(params, found.kind, node) {
+        Ok(more) => proof.and_all(more),
+        Err(why) => {
+            let message = format!("{message}, as far as can be seen; what it is could not be determined");
+            return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, &why)
+                .evidence(proof.into_evidence());
+        }
+    };
     if params.allowed.contains(&found.kind) && !is_wsl_1 {
         return Finding::pass(SUBJECT, "allowed", message, proof);
     }
@@ -125,6 +136,21 @@ fn judge(params: &EnvironmentParams, node: &Node) -> Finding {
     .evidence(proof.into_evidence())
     .notes(hint)
     .remedy(remedy)
+}
+
+/// What shows that a machine is not of a kind that looks the same from inside, where the verdict would be another.
+fn ruled_out(params: &EnvironmentParams, kind: Kind, node: &Node) -> Result<Vec<Evidence>, Unknown> {
+    let mut evidence = Vec::new();
+    if matches!(kind, Kind::Bare | Kind::Vm) {
+        let allowed = |kind| params.allowed.contains(&kind);
+        if allowed(kind) != allowed(Kind::Container) {
+            evidence.push(node.outside_containers()?);
+        }
+        if allowed(kind) != allowed(Kind::Wsl) {
+            evidence.push(node.outside_wsl()?);
+        }
+    }
+    Ok(evidence)
 }
 
 #[cfg(test)]
@@ -158,6 +184,30 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_is_shown_to_be_neither_container_nor_wsl() {
+        let vm = || {
+            Memory::new()
+                .file("/sys/class/dmi/id/sys_vendor", "QEMU\n")
+                .file("/proc/2/comm", "kthreadd\n")
+                .file("/proc/sys/kernel/osrelease", "6.12.107+deb13-amd64\n")
+                .as_root()
+        };
+        let usual = [Kind::Bare, Kind::Vm];
+        assert_eq!(ask(&usual, vm()).reason(), "allowed");
+        for memory in [
+            vm().without("/proc/2/comm"),
+            vm().without("/proc/sys/kernel/osrelease"),
+            vm().file("/proc/sys/kernel/osrelease", "5.15.167.4-micro"),
+        ] {
+            assert_eq!(ask(&usual, memory).reason(), "unknown");
+        }
+        let all = [Kind::Bare, Kind::Vm, Kind::Container, Kind::Wsl];
+        assert_eq!(ask(&all, vm().without("/proc/2/comm")).reason(), "allowed");
+        assert_eq!(ask(&[Kind::Container], vm()).reason(), "not-allowed");
+        assert_eq!(ask(&[Kind::Container], vm().without("/proc/2/comm")).reason(), "unknown");
+    }
+
+    #[test]
     fn nothing_is_told_twice() {
         let dmi = "/sys/class/dmi/id";
         let vm = Memory::new()
@@ -170,7 +220,7 @@ mod tests {
             (docker, 1),
             (vm, 2),
         ] {
-            let found = ask(&[Kind::Bare, Kind::Vm, Kind::Container], memory);
+            let found = ask(&[Kind::Bare, Kind::Vm, Kind::Container, Kind::Wsl], memory);
             assert_eq!(found.all_evidence().len(), pieces, "{found:?}");
         }
     }

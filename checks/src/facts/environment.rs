@@ -7,6 +7,7 @@ mod name;
 
 pub use name::WSL_1;
 
+use super::Known;
 use crate::{evidence::Evidence, node::Node};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,22 @@ impl Node {
     /// What kind of machine this is.
     pub fn environment(&self) -> &Environment {
         self.fact(|| detect::detect(self))
+    }
+
+    /// What shows that this machine is no container: that no mark of one was seen does not.
+    ///
+    /// # Errors
+    /// When nothing does.
+    pub fn outside_containers(&self) -> Known<Evidence> {
+        detect::outside_containers(self)
+    }
+
+    /// What shows that this machine is not WSL.
+    ///
+    /// # Errors
+    /// When the kernel's release could not be read whole.
+    pub fn outside_wsl(&self) -> Known<Evidence> {
+        detect::outside_wsl(self)
     }
 
     /// The architecture, as uname names it: `x86_64`, `aarch64`.
