@@ -23,9 +23,8 @@ use serde::Deserialize;
 /// ## Why it matters
 /// containerd, CRI-O and Docker give every container a profile of AppArmor where the kernel has it on, and load it with
 /// apparmor_parser. Without that program containerd takes AppArmor for unsupported: ordinary pods start without the
-/// profile that keeps them from the host, and pods that name a profile are refused. Releases of containerd 1.6 before
-/// 1.6.18 did not look for it and started no container at all. Where AppArmor is off, pods that name a profile are refused,
-/// too.
+/// profile that keeps them from the host, and pods that name a profile are refused. Some releases of containerd 1.6 did not
+/// look for it and started no container at all. Where AppArmor is off, pods that name a profile are refused, too.
 ///
 /// ## How to mend it
 /// `apt-get install apparmor` (Debian, Ubuntu), `zypper install apparmor-parser` (SUSE).
