@@ -82,6 +82,30 @@ checks:
   - id: swap-allowed
     check: swap
     with: {mode: allowed, kubernetesVersion: '1.29'}
+  - id: selinux-enforcing
+    check: selinux
+    with: {modes: [enforcing]}
+  - id: selinux-permissive
+    check: selinux
+    with: {modes: [permissive]}
+  - id: apparmor-required
+    check: apparmor
+    with: {required: true}
+  - id: seccomp-actions
+    check: seccomp
+    with: {actions: [errno, user_notif, log]}
+  - id: no-restrictions
+    check: kernel-restrictions
+    with: {needs: [tracing, unsigned-modules, modules, unprivileged-bpf, io-uring, kexec]}
+  - id: old-systemd
+    check: operating-system
+    with: {systemd: true, systemdVersion: '<250', architectures: [arm64, s390x], distributions: [{id: debian, version: '>=99'}]}
+  - id: container-only
+    check: environment
+    with: {allowed: [container]}
+  - id: bare-only
+    check: environment
+    with: {allowed: [bare]}
 ";
 
 fn load(text: &str, on_unknown: OnUnknown) -> Arc<Policy> {
@@ -264,21 +288,25 @@ impl Door for Recording {
     }
 }
 
+/// A captured node, and the paths of its files.
+fn files_of(captured: &Captured) -> (Memory, Vec<String>) {
+    (in_memory(captured), walk(&captured.root).into_keys().collect())
+}
+
 /// Takes away every file of a node in every way; tells what got better.
 ///
 /// A file is left alone if neither it nor a directory above it was ever asked for: the door then answers every
 /// question as before, so that the run can't differ.
-fn ablate(policy: &Arc<Policy>, captured: &Captured) -> Vec<String> {
-    let whole = in_memory(captured);
+fn ablate(policy: &Arc<Policy>, name: &str, whole: &Memory, paths: Vec<String>) -> Vec<String> {
     let door = Arc::new(Recording { node: whole.clone(), asked: Mutex::default() });
     let before = judge(policy, Arc::clone(&door) as Arc<dyn Door>);
     let asked = door.asked.lock().expect("the run is over");
     let matters = |path: &String| asked.iter().any(|a| Path::new(path).starts_with(a));
     let mut faults = Vec::new();
-    for path in walk(&captured.root).into_keys().filter(matters) {
+    for path in paths.into_iter().filter(matters) {
         for ablation in Ablation::ALL {
-            let at = format!("{}: {path} {ablation:?}", captured.name);
-            let after = judge(policy, Arc::new(ablation.of(&whole, &path)));
+            let at = format!("{name}: {path} {ablation:?}");
+            let after = judge(policy, Arc::new(ablation.of(whole, &path)));
             sound(policy, &after, &at);
             faults.extend(better(&before, &after).into_iter().map(|b| format!("{at}: {b}")));
             // That it can't be read says nothing of what it holds; that it is not there may.
@@ -308,11 +336,118 @@ fn taking_evidence_away_makes_nothing_better() {
     let started = Instant::now();
     let faults: Vec<String> = thread::scope(|scope| {
         let policy = &policy;
-        let threads = sample.map(|name| scope.spawn(move || ablate(policy, nodes::named(name))));
+        let threads = sample.map(|name| {
+            scope.spawn(move || {
+                let (whole, paths) = files_of(nodes::named(name));
+                ablate(policy, name, &whole, paths)
+            })
+        });
         threads.into_iter().flat_map(|t| t.join().expect("no panic")).collect()
     });
     eprintln!("ablation took {:?}", started.elapsed());
     assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
+}
+
+type Files = Vec<(String, String)>;
+
+/// Files in memory as a tree.
+fn tree_of(files: &Files) -> Memory {
+    files.iter().fold(Memory::new(), |memory, (path, text)| memory.file(path, text)).as_root()
+}
+
+fn ablate_files(policy: &Arc<Policy>, name: &str, files: Files) -> Vec<String> {
+    ablate(policy, name, &tree_of(&files), files.into_iter().map(|(path, _)| path).collect())
+}
+
+fn owned(files: &[(&str, &str)]) -> Files {
+    files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+}
+
+/// Files that stand for a distribution with SELinux and systemd, whose settings are all a little wrong.
+fn with_selinux(mode: &str, config: &str) -> Files {
+    owned(&[
+        ("/sys/kernel/security/lsm", "lockdown,capability,yama,selinux,bpf"),
+        ("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n"),
+        ("/sys/fs/selinux/enforce", mode),
+        ("/sys/fs/selinux/booleans/httpd_can_network_connect", "0 0"),
+        ("/etc/selinux/config", config),
+        // One module: without it the store is gone.
+        ("/var/lib/selinux/targeted/active/modules/100/base/cil", "x"),
+        ("/proc/filesystems", "nodev\tsysfs\nnodev\tproc\nnodev\tselinuxfs\n\text4\n\txfs\n"),
+        ("/proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/sda1 ro quiet\n"),
+        ("/proc/1/comm", "systemd\n"),
+        ("/proc/1/attr/current", "system_u:system_r:init_t:s0\0"),
+        ("/proc/2/comm", "kthreadd\n"),
+        ("/proc/sys/kernel/osrelease", "5.14.0-503.11.1.el9_5.x86_64\n"),
+        ("/proc/sys/kernel/seccomp/actions_avail", "kill_process kill_thread trap errno trace allow\n"),
+        ("/proc/sys/kernel/modules_disabled", "0\n"),
+        ("/proc/sys/kernel/unprivileged_bpf_disabled", "1\n"),
+        ("/proc/sys/kernel/io_uring_disabled", "2\n"),
+        ("/proc/sys/kernel/kexec_load_disabled", "1\n"),
+        ("/sys/module/module/parameters/sig_enforce", "Y\n"),
+        ("/sys/class/dmi/id/sys_vendor", "QEMU\n"),
+        ("/sys/class/dmi/id/product_name", "Standard PC (Q35 + ICH9, 2009)\n"),
+        ("/etc/os-release", "ID=rocky\nID_LIKE=\"rhel centos\"\nVERSION_ID=9.5\n"),
+        ("/usr/lib/os-release", "ID=rocky\nID_LIKE=\"rhel centos\"\nVERSION_ID=9.5\n"),
+        ("/usr/lib/systemd/libsystemd-shared-252-46.el9_5.so", "x"),
+        ("/sbin/init", "x"),
+        ("/usr/sbin/chroot", "x"),
+    ])
+}
+
+#[test]
+fn taking_evidence_of_selinux_away_makes_nothing_better() {
+    let policy = load(POLICY, OnUnknown::Fail);
+    let config = |mode: &str| format!("# SELINUX= can take\nSELINUX={mode}\nSELINUXTYPE=targeted\n");
+    for (name, mode, config, want) in [
+        ("no policy for containers", "1", config("enforcing"), "no-container-policy"),
+        ("changes at boot", "0", config("enforcing"), "changes-at-boot"),
+    ] {
+        let files = with_selinux(mode, &config);
+        let whole =
+            files.iter().fold(Memory::new(), |memory, (path, text)| memory.file(path, text)).as_root();
+        let report = judge(&policy, Arc::new(whole.clone()));
+        let found = report.findings.iter().find(|f| f.id == "selinux/mode").expect("the finding");
+        assert_eq!(found.reason, want, "{found:#?}");
+        let faults = ablate_files(&policy, name, files);
+        assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
+    }
+}
+
+#[test]
+fn taking_marks_of_the_environment_away_makes_nothing_better() {
+    let policy = load(POLICY, OnUnknown::Fail);
+    let alias = "cpu:type:x86,ven0000fam0006mod0055:feature:,0000,0001,0002,009D,009E,009F,00C0\n";
+    let release = "6.12.107+deb13-amd64\n";
+    let machine = |release: &str| {
+        owned(&[
+            ("/proc/sys/kernel/osrelease", release),
+            ("/proc/1/comm", "systemd\n"),
+            ("/proc/2/comm", "kthreadd\n"),
+            ("/sys/devices/system/cpu/modalias", alias),
+            ("/sys/kernel/security/lsm", "capability,apparmor"),
+            ("/sbin/init", "x"),
+            ("/usr/sbin/chroot", "x"),
+        ])
+    };
+    let container = |mark: &str, text: &str| {
+        let mut files = machine(release);
+        files.retain(|(path, _)| path != "/proc/2/comm");
+        files.push((mark.to_owned(), text.to_owned()));
+        files
+    };
+    for (name, files, kind) in [
+        ("virtual machine", machine(release), "vm"),
+        ("WSL", machine("5.15.167.4-microsoft-standard-WSL2\n"), "wsl"),
+        ("systemd's mark", container("/run/systemd/container", "docker\n"), "container"),
+        ("docker's mark", container("/.dockerenv", ""), "container"),
+        ("the environment's mark", container("/proc/1/environ", "container=lxc\0"), "container"),
+    ] {
+        let report = judge(&policy, Arc::new(tree_of(&files)));
+        assert_eq!(report.node.environment.as_str(), kind, "{name}");
+        let faults = ablate_files(&policy, name, files);
+        assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
+    }
 }
 
 #[test]

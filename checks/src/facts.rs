@@ -32,6 +32,7 @@ pub mod reach;
 pub mod release;
 pub mod resolv_conf;
 pub mod security_modules;
+pub mod selinux;
 pub mod sockets;
 pub mod swap;
 pub mod sysctl;

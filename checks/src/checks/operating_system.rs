@@ -2,9 +2,9 @@
 
 use crate::{
     check::{Check, Meta},
-    evidence::{Evidence, Proof, Unknown},
+    evidence::Unknown,
     finding::{Finding, Findings, Remedy, Severity},
-    node::{Node, ReadError},
+    node::{Node, Origin},
     range::{Range, leading_version},
 };
 use schemars::JsonSchema;
@@ -40,8 +40,9 @@ pub struct OperatingSystemParams {
     pub systemd: bool,
     /// The versions of systemd that will do, where it runs: `>=244`. Default: any.
     pub systemd_version: Option<Range>,
-    /// The architectures that will do, as `uname -m` names them. Default: those that Kubernetes is built for.
-    pub architectures: Vec<String>,
+    /// The architectures that will do, as Kubernetes (`amd64`) or as `uname -m` (`x86_64`) names them. Default: those that
+    /// Kubernetes is built for.
+    pub architectures: Vec<Architecture>,
 }
 
 /// A distribution that will do.
@@ -55,14 +56,85 @@ pub struct Distribution {
     pub version: Option<Range>,
 }
 
+/// An architecture, by one of its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Architecture {
+    /// 64-bit PCs and servers, as Kubernetes names them.
+    Amd64,
+    /// The same, as uname names them.
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// 64-bit Arm, as Kubernetes names it.
+    Arm64,
+    /// The same, as uname names it.
+    Aarch64,
+    /// 32-bit Arm of any version.
+    Arm,
+    /// 32-bit Arm, version 6.
+    Armv6l,
+    /// 32-bit Arm, version 7.
+    Armv7l,
+    /// 64-bit POWER, little endian.
+    Ppc64le,
+    /// IBM Z.
+    S390x,
+    /// 64-bit RISC-V.
+    Riscv64,
+    /// 32-bit PCs, as Go names them.
+    #[serde(rename = "386")]
+    X86,
+    /// The same, as uname names the newest of them.
+    I686,
+    /// 64-bit LoongArch, as Go names it.
+    Loong64,
+    /// The same, as uname names it.
+    Loongarch64,
+}
+
+impl Architecture {
+    /// The name that a policy uses.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+            Self::Aarch64 => "aarch64",
+            Self::Arm => "arm",
+            Self::Armv6l => "armv6l",
+            Self::Armv7l => "armv7l",
+            Self::Ppc64le => "ppc64le",
+            Self::S390x => "s390x",
+            Self::Riscv64 => "riscv64",
+            Self::X86 => "386",
+            Self::I686 => "i686",
+            Self::Loong64 => "loong64",
+            Self::Loongarch64 => "loongarch64",
+        }
+    }
+
+    /// Whether the machine that uname calls `name` is of this architecture.
+    fn is(self, name: &str) -> bool {
+        match self {
+            Self::Amd64 => name == "x86_64",
+            Self::Arm64 => name == "aarch64",
+            // armv5tel, armv6l, armv7l, armv8l (arch/arm/kernel/setup.c, arch/arm64/include/asm/compat.h).
+            Self::Arm => name.starts_with("armv"),
+            Self::X86 => matches!(name, "i386" | "i486" | "i586" | "i686"),
+            Self::Loong64 => name == "loongarch64",
+            other => name == other.as_str(),
+        }
+    }
+}
+
 impl Default for OperatingSystemParams {
     fn default() -> Self {
-        let architectures = ["x86_64", "aarch64", "armv7l", "ppc64le", "s390x"];
+        use Architecture::{Amd64, Arm, Arm64, Ppc64le, S390x};
         Self {
             distributions: Vec::new(),
             systemd: false,
             systemd_version: None,
-            architectures: architectures.map(str::to_owned).into(),
+            architectures: vec![Amd64, Arm64, Arm, Ppc64le, S390x],
         }
     }
 }
@@ -98,8 +170,8 @@ impl Check for OperatingSystem {
     }
 }
 
-fn unknown(subject: &str, unknown: &Unknown) -> Finding {
-    let message = format!("the {subject} of this node could not be determined");
+fn unknown(subject: &str, what: &str, unknown: &Unknown) -> Finding {
+    let message = format!("{what} of this node could not be determined");
     Finding::undetermined(Severity::Fail, subject, "unknown", message, unknown)
 }
 
@@ -107,7 +179,7 @@ fn distribution(supported: &[Distribution], node: &Node) -> Finding {
     const SUBJECT: &str = "distribution";
     let found = match node.os_release() {
         Ok(found) => found,
-        Err(why) => return unknown(SUBJECT, why),
+        Err(why) => return unknown(SUBJECT, "the distribution", why),
     };
     let seen = found.evidence();
     if supported.is_empty() {
@@ -137,41 +209,33 @@ fn distribution(supported: &[Distribution], node: &Node) -> Finding {
 
 fn init(required: bool, node: &Node) -> Finding {
     const SUBJECT: &str = "init";
-    let read = node.read("/proc/1/comm");
-    let booted = node.kind("/run/systemd/system");
-    let comm = read.text().map(|text| text.trim().to_owned()).map_err(ReadError::unknown);
-    match (&comm, &booted) {
-        // sd_booted(3): the directory is there where systemd is the init system, and only there.
-        (_, Ok(_)) => {
-            let seen = Proof::new(Evidence::new("/run/systemd/system", "exists"))
-                .and_all(comm.ok().map(|c| read.quote(c)));
-            Finding::pass(SUBJECT, "running", "systemd is the init system", seen)
-        }
-        (Ok(comm), Err(e)) if e.is_missing() && !comm.is_empty() => {
-            let evidence = [read.quote(&**comm), e.evidence()];
-            if required {
-                let message = format!("systemd does not run here: process 1 is {comm}");
-                return Finding::problem(Severity::Fail, SUBJECT, "not-running", message)
-                    .evidence(evidence)
-                    .remedy(Remedy::new("Use an image that boots with systemd"));
-            }
-            let [first, second] = evidence;
-            let message = format!("the init system is {comm}, not systemd");
-            Finding::pass(SUBJECT, "running", message, Proof::new(first).and(second))
-        }
-        (Err(why), _) => unknown(SUBJECT, why),
-        (_, Err(e)) => unknown(SUBJECT, &e.unknown()),
+    let found = match node.init() {
+        Ok(found) => found,
+        Err(why) => return unknown(SUBJECT, "the init system", why),
+    };
+    let proof = found.proof.clone();
+    if found.is_systemd {
+        return Finding::pass(SUBJECT, "running", "systemd is the init system", proof);
     }
+    let name = found.name.as_deref().unwrap_or("another");
+    if required {
+        let message = format!("systemd does not run here: process 1 is {name}");
+        return Finding::problem(Severity::Fail, SUBJECT, "not-running", message)
+            .evidence(proof.into_evidence())
+            .remedy(Remedy::new("Use an image that boots with systemd"));
+    }
+    Finding::pass(SUBJECT, "running", format!("the init system is {name}, not systemd"), proof)
 }
 
 fn systemd(range: &Range, node: &Node) -> Finding {
     const SUBJECT: &str = "systemd";
-    let found = match node.systemd() {
-        Ok(found) => found,
-        Err(why) if why.reason.contains("does not run") => {
-            return Finding::not_applicable(SUBJECT, "systemd does not run here", why.evidence.clone());
+    let found = match (node.systemd(), node.init()) {
+        (Ok(found), _) => found,
+        (Err(_), Ok(init)) if !init.is_systemd && node.origin() == Origin::Live => {
+            let evidence = init.proof.clone().into_evidence();
+            return Finding::not_applicable(SUBJECT, "systemd does not run here", evidence);
         }
-        Err(why) => return unknown("version of systemd", why),
+        (Err(why), _) => return unknown(SUBJECT, "the version of systemd", why),
     };
     let seen = found.evidence.clone();
     if range.contains(&Version::new(found.version.into(), 0, 0)) {
@@ -183,16 +247,17 @@ fn systemd(range: &Range, node: &Node) -> Finding {
         .remedy(Remedy::new("Update the distribution"))
 }
 
-fn architecture(supported: &[String], node: &Node) -> Finding {
+fn architecture(supported: &[Architecture], node: &Node) -> Finding {
     const SUBJECT: &str = "architecture";
-    let Some(found) = node.architecture() else {
-        return unknown(SUBJECT, &Unknown::new("neither uname nor a kernel in this tree tells it"));
+    let Some((found, seen)) = node.architecture_seen() else {
+        let why = Unknown::new("neither uname nor a kernel in this tree tells it");
+        return unknown(SUBJECT, "the architecture", &why);
     };
-    let seen = Evidence::new("uname", &*found);
-    if supported.contains(&found) {
+    if supported.iter().any(|wanted| wanted.is(&found)) {
         return Finding::pass(SUBJECT, "supported", format!("this machine is {found}"), seen);
     }
-    let message = format!("this machine is {found}, and has to be {}", supported.join(", "));
+    let wanted: Vec<&str> = supported.iter().map(|wanted| wanted.as_str()).collect();
+    let message = format!("this machine is {found}, and has to be {}", wanted.join(" or "));
     Finding::problem(Severity::Fail, SUBJECT, "unsupported", message)
         .evidence([seen])
         .remedy(Remedy::new("Use another machine"))
@@ -201,7 +266,10 @@ fn architecture(supported: &[String], node: &Node) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{finding::Outcome, node::Memory};
+    use crate::{
+        finding::Outcome,
+        node::{Memory, ReadErrorKind},
+    };
 
     const DEBIAN: &str = "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n";
     const ROCKY: &str = "ID=rocky\nID_LIKE=\"rhel centos\"\nVERSION_ID=9.4\n";
@@ -248,8 +316,12 @@ mod tests {
         let v257 = systemd().file("/usr/lib/systemd/libsystemd-shared-257.so", "");
         assert_eq!(ask(&with(">=244"), v257.clone())[2].reason(), "supported");
         assert_eq!(ask(&with(">=258"), v257)[2].reason(), "wrong-version");
-        assert_eq!(ask(&with(">=244"), Memory::new())[2].outcome(), &Outcome::NotApplicable);
-        assert_eq!(ask(&with(">=244"), systemd())[2].reason(), "unknown");
+        let other = Memory::new().file("/proc/1/comm", "init\n");
+        assert_eq!(ask(&with(">=244"), other)[2].outcome(), &Outcome::NotApplicable);
+        for memory in [Memory::new(), systemd()] {
+            let found = &ask(&with(">=244"), memory)[2];
+            assert_eq!((found.reason(), found.subject()), ("unknown", "systemd"));
+        }
     }
 
     #[test]
@@ -257,7 +329,67 @@ mod tests {
         assert_eq!(ask(&OperatingSystemParams::default(), Memory::new())[2].reason(), "unknown");
         let x86 = Memory::new().file("/proc/sys/kernel/arch", "x86_64\n").as_root();
         assert_eq!(ask(&OperatingSystemParams::default(), x86.clone())[2].reason(), "supported");
-        let arm = OperatingSystemParams { architectures: vec!["aarch64".into()], ..Default::default() };
-        assert_eq!(ask(&arm, x86)[2].reason(), "unsupported");
+        let arm = OperatingSystemParams { architectures: vec![Architecture::Aarch64], ..Default::default() };
+        assert_eq!(ask(&arm, x86.clone())[2].reason(), "unsupported");
+        let found = ask(&arm, x86);
+        let seen = &found[2].all_evidence()[0];
+        assert_eq!((seen.source.as_str(), seen.observed.as_str()), ("/proc/sys/kernel/arch", "x86_64"));
+    }
+
+    #[test]
+    fn names_of_architectures() {
+        let all = "[amd64, x86_64, arm64, aarch64, arm, armv6l, armv7l, ppc64le, s390x, riscv64, 386, i686, loong64, \
+                   loongarch64]";
+        let all: Vec<Architecture> = serde_json::from_value(names(all)).unwrap();
+        for (machine, want) in [
+            ("x86_64", &["amd64", "x86_64"][..]),
+            ("aarch64", &["arm64", "aarch64"]),
+            ("armv7l", &["arm", "armv7l"]),
+            ("armv8l", &["arm"]),
+            ("ppc64le", &["ppc64le"]),
+            ("s390x", &["s390x"]),
+            ("riscv64", &["riscv64"]),
+            ("i586", &["386"]),
+            ("i686", &["386", "i686"]),
+            ("loongarch64", &["loong64", "loongarch64"]),
+            ("amd64", &[]),
+        ] {
+            let are: Vec<&str> = all.iter().filter(|a| a.is(machine)).map(|a| a.as_str()).collect();
+            assert_eq!(are, want, "{machine}");
+        }
+        assert!(serde_json::from_value::<Vec<Architecture>>(names("[amd46]")).is_err());
+    }
+
+    /// A list of names, as a policy may write it.
+    fn names(list: &str) -> serde_json::Value {
+        let names = list.trim_matches(['[', ']']).split(',').map(|name| name.trim().into());
+        serde_json::Value::Array(names.collect())
+    }
+
+    #[test]
+    fn what_can_t_be_looked_at_does_not_say_that_another_init_runs() {
+        let wants = OperatingSystemParams {
+            systemd: true,
+            systemd_version: ">=258".parse().ok(),
+            ..Default::default()
+        };
+        let v257 = || {
+            Memory::new()
+                .file("/proc/1/comm", "systemd\n")
+                .file("/usr/lib/systemd/libsystemd-shared-257.so", "")
+        };
+        let reasons =
+            |memory: Memory| ask(&wants, memory)[1..3].iter().map(Finding::reason).collect::<Vec<_>>();
+        let booted = v257().file("/run/systemd/system/x", "");
+        assert_eq!(reasons(booted), ["running", "wrong-version"]);
+        // Stands for any error that is not ENOENT.
+        let shut = v257().error("/run/systemd/system", ReadErrorKind::TimedOut);
+        assert_eq!(reasons(shut.clone()), ["running", "wrong-version"]);
+        assert_eq!(reasons(shut.without("/proc/1/comm")), ["unknown", "unknown"]);
+        assert_eq!(reasons(v257().without("/proc/1/comm")), ["unknown", "unknown"]);
+        // A tree without /run.
+        assert_eq!(reasons(v257().as_root()), ["running", "wrong-version"]);
+        let told = &ask(&OperatingSystemParams::default(), v257().as_root())[1];
+        assert_eq!(told.message(), "systemd is the init system");
     }
 }

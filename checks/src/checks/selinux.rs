@@ -2,9 +2,10 @@
 
 use crate::{
     check::{Check, Meta},
-    evidence::{Evidence, Proof, Unknown},
+    evidence::{Evidence, Unknown},
+    facts::selinux::{CONFIG, SelinuxMode, SelinuxNow},
     finding::{Finding, Findings, Remedy, Risk, Severity},
-    node::{Node, ReadError},
+    node::Node,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,12 +13,14 @@ use serde::Deserialize;
 /// SELinux is in the mode that is wanted, and has the policy for containers.
 ///
 /// ## What it looks at
-/// /sys/kernel/security/lsm, which says whether SELinux is on at all (without it /proc/filesystems), /sys/fs/selinux/enforce, the mode, and
-/// /etc/selinux/config, which gives the mode and the policy of the next boot; where it enforces, whether the module
-/// `container` of the package container-selinux is in the policy (/var/lib/selinux, or its file below
-/// /usr/share/selinux/packages).
+/// /sys/fs/selinux/enforce, the mode; where that is not there /sys/kernel/security/lsm and /proc/filesystems, which say
+/// whether SELinux is on at all, and the context of this process, which shows whether a policy is loaded.
+/// /etc/selinux/config and `enforcing=` on the kernel command line, which give the mode of the next boot. Where it
+/// enforces, whether the policy knows containers: its booleans (/sys/fs/selinux/booleans/container_*), else the module
+/// `container` of the package container-selinux in the store of the policy (/var/lib/selinux, /etc/selinux; for root only),
+/// or its file below /usr/share/selinux/packages. One finding: the worst, the others as notes.
 ///
-/// `off`, `as-wanted` pass; `wrong-mode` and `no-container-policy` do not; `changes-at-boot` warns.
+/// `off`, `as-wanted` pass; `wrong-mode` does not; `no-container-policy` and `changes-at-boot` warn.
 ///
 /// ## Why it matters
 /// With SELinux enforcing and no policy for containers the runtime can't start any, or they can't read what is mounted into
@@ -26,11 +29,13 @@ use serde::Deserialize;
 ///
 /// ## How to mend it
 /// `dnf install container-selinux`; for k3s and RKE2 also k3s-selinux or rke2-selinux. To let it log only:
-/// `setenforce 0`, and SELINUX=permissive in /etc/selinux/config.
+/// `setenforce 0`, and SELINUX=permissive in /etc/selinux/config. To have it off altogether, `selinux=0` on the kernel
+/// command line: SELINUX=disabled alone leaves it in the kernel, without a policy, from Linux 6.4 on.
 ///
 /// ## Sources
-/// selinux(8), Linux Documentation/admin-guide/LSM/SELinux.rst and security/selinux/selinuxfs.c; container-selinux;
-/// kubernetes.io, Installing kubeadm (Red Hat-based distributions); docs.k3s.io, SELinux Support.
+/// selinux(8), Linux Documentation/admin-guide/LSM/SELinux.rst, security/selinux/selinuxfs.c and ss/services.c; libselinux
+/// src/load_policy.c and src/selinux_config.c; semanage.conf(5); container-selinux (container.te); kubernetes.io, Installing
+/// kubeadm (Red Hat-based distributions); docs.k3s.io, SELinux Support.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SelinuxParams {
@@ -38,30 +43,6 @@ pub struct SelinuxParams {
     pub modes: Vec<SelinuxMode>,
 }
 
-/// A mode of SELinux.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum SelinuxMode {
-    /// What the policy does not allow is refused.
-    Enforcing,
-    /// It is only logged.
-    Permissive,
-    /// SELinux is off.
-    Disabled,
-}
-
-impl SelinuxMode {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforcing => "enforcing",
-            Self::Permissive => "permissive",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
-const ENFORCE: &str = "/sys/fs/selinux/enforce";
-const CONFIG: &str = "/etc/selinux/config";
 const SUBJECT: &str = "mode";
 
 /// The check `selinux`.
@@ -83,123 +64,183 @@ impl Check for Selinux {
     }
 }
 
-/// The mode now, with what shows it.
-fn mode(node: &Node) -> Result<(SelinuxMode, Evidence), Unknown> {
-    match (node.security_modules(), node.filesystems()) {
-        // A list that was cut off lacks what comes last; selinuxfs is the second witness.
-        (Ok(modules), Ok(known)) if !modules.has("selinux") && known.has("selinuxfs") => {
-            let why =
-                Unknown::new("the kernel's list of security modules lacks selinux, and it knows selinuxfs");
-            return Err(why.tried([modules.evidence.clone(), known.evidence("selinuxfs")]));
+/// Something that is not right, or not known, of a mode that will do.
+enum Trouble {
+    Problem { reason: &'static str, message: String, evidence: Vec<Evidence>, remedy: Remedy },
+    Unknown(&'static str, Unknown),
+}
+
+impl Trouble {
+    /// As a note beside a trouble that is worse.
+    fn note(&self) -> String {
+        match self {
+            Self::Problem { message, .. } => format!("also: {message}"),
+            Self::Unknown(message, why) => format!("also: {message}: {}", why.reason),
         }
-        (Ok(modules), _) if !modules.has("selinux") => {
-            return Ok((SelinuxMode::Disabled, modules.evidence.clone()));
-        }
-        (Ok(_), _) => {}
-        // The kernel registers selinuxfs only where SELinux is on (security/selinux/selinuxfs.c, `init_sel_fs`).
-        (Err(_), Ok(known)) if !known.has("selinuxfs") => {
-            return Ok((SelinuxMode::Disabled, known.evidence("selinuxfs")));
-        }
-        (Err(why), _) => return Err(why.clone()),
-    }
-    let read = node.read(ENFORCE);
-    let text = read.text().map_err(ReadError::unknown)?;
-    match text.trim() {
-        "1" => Ok((SelinuxMode::Enforcing, read.quote("1"))),
-        "0" => Ok((SelinuxMode::Permissive, read.quote("0"))),
-        _ => Err(Unknown::new(format!("{ENFORCE} holds neither 0 nor 1")).tried([read.evidence()])),
     }
 }
 
 fn judge(params: &SelinuxParams, node: &Node) -> Finding {
-    let (mode, seen) = match mode(node) {
-        Ok(found) => found,
+    let now = match node.selinux() {
+        Ok(now) => now,
         Err(unknown) => {
             let message = "the mode of SELinux could not be determined";
-            return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, &unknown);
+            return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, unknown);
         }
     };
-    let word = mode.as_str();
-    if !params.modes.is_empty() && !params.modes.contains(&mode) {
-        let wanted: Vec<&str> = params.modes.iter().map(|mode| mode.as_str()).collect();
-        let message = format!("SELinux is {word}, and has to be {}", wanted.join(" or "));
-        return Finding::problem(Severity::Fail, SUBJECT, "wrong-mode", message)
-            .evidence([seen])
-            .remedy(set(*params.modes.first().unwrap_or(&mode), mode));
+    if !params.modes.is_empty() && !params.modes.contains(&now.mode) {
+        return wrong_mode(&params.modes, now, node);
     }
-    if mode == SelinuxMode::Enforcing
-        && let Some(evidence) = without_container_policy(node)
-    {
-        let message = "SELinux enforces its policy, which has no module for containers";
-        return Finding::problem(Severity::Warn, SUBJECT, "no-container-policy", message)
-            .evidence([seen, evidence])
-            .remedy(
-                Remedy::new("Install the policy for containers")
-                    .command("dnf install container-selinux || zypper install container-selinux")
-                    .risk(Risk::Service),
-            );
+    let mut troubles: Vec<Trouble> =
+        [container_policy(now, node), at_boot(now, node)].into_iter().flatten().collect();
+    // What is known to be wrong goes before what is not known.
+    troubles.sort_by_key(|trouble| matches!(trouble, Trouble::Unknown(..)));
+    let mut troubles = troubles.into_iter();
+    let seen = now.proof.clone().into_evidence();
+    let finding = match troubles.next() {
+        Some(Trouble::Problem { reason, message, evidence, remedy }) => {
+            Finding::problem(Severity::Warn, SUBJECT, reason, message)
+                .evidence(seen.into_iter().chain(evidence))
+                .remedy(remedy)
+        }
+        Some(Trouble::Unknown(message, why)) => {
+            Finding::undetermined(Severity::Warn, SUBJECT, "unknown", message, &why).evidence(seen)
+        }
+        None => {
+            let reason = if now.mode == SelinuxMode::Disabled { "off" } else { "as-wanted" };
+            Finding::pass(SUBJECT, reason, format!("SELinux is {}", now.mode.as_str()), now.proof.clone())
+        }
+    };
+    finding.notes(troubles.map(|trouble| trouble.note())).notes(causes(now, node))
+}
+
+fn wrong_mode(wanted: &[SelinuxMode], now: &SelinuxNow, node: &Node) -> Finding {
+    let words: Vec<&str> = wanted.iter().map(|mode| mode.as_str()).collect();
+    let message = format!("SELinux is {}, and has to be {}", now.mode.as_str(), words.join(" or "));
+    Finding::problem(Severity::Fail, SUBJECT, "wrong-mode", message)
+        .evidence(now.proof.clone().into_evidence())
+        .remedy(set(*wanted.first().unwrap_or(&now.mode), now.mode))
+        .notes(causes(now, node))
+}
+
+fn container_policy(now: &SelinuxNow, node: &Node) -> Option<Trouble> {
+    if now.mode != SelinuxMode::Enforcing {
+        return None;
     }
-    if let Some((next, evidence)) = at_boot(node).filter(|(next, _)| *next != mode) {
-        let message = format!("SELinux is {word} now, and {} after the next boot", next.as_str());
-        return Finding::problem(Severity::Warn, SUBJECT, "changes-at-boot", message)
-            .evidence([seen, evidence])
-            .remedy(
-                Remedy::new("Decide for one of them").persistent(format!("in {CONFIG}: SELINUX={word}")),
-            );
+    match node.container_policy() {
+        Ok((true, _)) => None,
+        Ok((false, seen)) => Some(Trouble::Problem {
+            reason: "no-container-policy",
+            message: "SELinux enforces its policy, which has no module for containers".to_owned(),
+            evidence: vec![seen],
+            remedy: Remedy::new("Install the policy for containers")
+                .command("dnf install container-selinux || zypper install container-selinux")
+                .risk(Risk::Service),
+        }),
+        Err(why) => {
+            let message =
+                "SELinux enforces its policy, and whether that knows containers could not be determined";
+            Some(Trouble::Unknown(message, why))
+        }
     }
-    let reason = if mode == SelinuxMode::Disabled { "off" } else { "as-wanted" };
-    Finding::pass(SUBJECT, reason, format!("SELinux is {word}"), Proof::new(seen))
+}
+
+/// Where this kernel has SELinux on, the configuration decides about the next boot; elsewhere nothing reads it.
+fn at_boot(now: &SelinuxNow, node: &Node) -> Option<Trouble> {
+    if !now.in_kernel {
+        return None;
+    }
+    let word = now.mode.as_str();
+    match node.selinux_at_boot() {
+        Ok((next, _)) if next == now.mode => None,
+        Ok((next, evidence)) => {
+            let remedy =
+                Remedy::new("Decide for one of them").persistent(format!("in {CONFIG}: SELINUX={word}"));
+            let by_cmdline = evidence.iter().find(|seen| seen.source == "/proc/cmdline");
+            let remedy = match by_cmdline {
+                Some(seen) => {
+                    remedy.persistent(format!("take {} out of the kernel command line", seen.observed))
+                }
+                None => remedy,
+            };
+            Some(Trouble::Problem {
+                reason: "changes-at-boot",
+                message: format!("SELinux is {word} now, and {} after the next boot", next.as_str()),
+                evidence,
+                remedy,
+            })
+        }
+        Err(why) => {
+            Some(Trouble::Unknown("the mode of SELinux after the next boot could not be determined", why))
+        }
+    }
+}
+
+/// Why it is in this mode, where something says so.
+fn causes(now: &SelinuxNow, node: &Node) -> Vec<String> {
+    let mut notes = Vec::new();
+    let cmdline = node.cmdline().as_ref().ok();
+    let has = |name: &str, value: &str| cmdline.is_some_and(|line| line.values(name).any(|v| v == value));
+    if now.mode == SelinuxMode::Disabled && now.in_kernel {
+        notes.push(format!(
+            "it is off because no policy was loaded (SELINUX=disabled in {CONFIG}), after the kernel had started it; selinux=0 on \
+             the kernel command line keeps it from starting"
+        ));
+    } else if now.mode == SelinuxMode::Disabled && has("selinux", "0") {
+        notes.push(format!("selinux=0 on the kernel command line switches it off, whatever {CONFIG} says"));
+    }
+    if now.mode == SelinuxMode::Permissive && has("enforcing", "0") {
+        notes.push(format!("enforcing=0 on the kernel command line goes before {CONFIG}"));
+    }
+    notes
 }
 
 fn set(wanted: SelinuxMode, now: SelinuxMode) -> Remedy {
     let word = wanted.as_str();
-    let remedy =
-        Remedy::new(format!("Set SELinux to {word}")).persistent(format!("in {CONFIG}: SELINUX={word}"));
-    match (wanted, now) {
-        (SelinuxMode::Disabled, _) | (_, SelinuxMode::Disabled) => remedy.reboot(),
-        (SelinuxMode::Enforcing, _) => remedy.command("setenforce 1").risk(Risk::Service),
-        (SelinuxMode::Permissive, _) => remedy.command("setenforce 0"),
+    let remedy = Remedy::new(format!("Set SELinux to {word}"));
+    if wanted == SelinuxMode::Disabled {
+        return remedy.persistent("add selinux=0 to the kernel command line").reboot();
     }
-}
-
-/// The mode of the next boot, where the file gives one.
-fn at_boot(node: &Node) -> Option<(SelinuxMode, Evidence)> {
-    let read = node.read(CONFIG);
-    let text = read.text().ok()?;
-    let line = text.lines().map(str::trim).rfind(|line| line.starts_with("SELINUX="))?;
-    let mode = match line.split_once('=')?.1.trim() {
-        "enforcing" => SelinuxMode::Enforcing,
-        "permissive" => SelinuxMode::Permissive,
-        "disabled" => SelinuxMode::Disabled,
-        _ => return None,
-    };
-    Some((mode, read.quote(line)))
-}
-
-/// Where the module of container-selinux would be, if it certainly is not there.
-fn without_container_policy(node: &Node) -> Option<Evidence> {
-    let kind = node.read(CONFIG).text().ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.trim().strip_prefix("SELINUXTYPE="))?;
-        Some(line.trim().to_owned())
-    });
-    let store = format!("/var/lib/selinux/{}/active/modules", kind.as_deref().unwrap_or("targeted"));
-    let priorities = node.list(&store).ok()?;
-    let has = priorities.iter().any(|priority| node.kind(&format!("{store}/{priority}/container")).is_ok());
-    let shipped = node.kind("/usr/share/selinux/packages/container.pp.bz2").is_ok();
-    (!has && !shipped).then(|| Evidence::new(store, "no module `container`"))
+    let remedy = remedy.persistent(format!("in {CONFIG}: SELINUX={word}"));
+    match (wanted, now) {
+        (_, SelinuxMode::Disabled) => {
+            remedy.persistent("take selinux=0 out of the kernel command line, where it is there").reboot()
+        }
+        (SelinuxMode::Enforcing, _) => remedy.command("setenforce 1").risk(Risk::Service),
+        _ => remedy.command("setenforce 0"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{facts::security_modules::LSM, finding::Outcome, node::Memory};
+    use crate::{
+        facts::{security_modules::LSM, selinux::ENFORCE},
+        finding::Outcome,
+        node::{Memory, ReadErrorKind},
+    };
+
+    const STORE: &str = "/var/lib/selinux/targeted/active/modules";
+
+    fn config(mode: &str) -> String {
+        format!("# SELINUX= can take\nSELINUX={mode}\nSELINUXTYPE=targeted\n")
+    }
 
     fn on(enforce: &str) -> Memory {
-        Memory::new().file(LSM, "lockdown,capability,selinux,bpf").file(ENFORCE, enforce)
+        let mode = if enforce == "1" { "enforcing" } else { "permissive" };
+        Memory::new()
+            .file(LSM, "lockdown,capability,selinux,bpf")
+            .file(ENFORCE, enforce)
+            .file(CONFIG, config(mode))
+            .file("/proc/cmdline", "ro quiet\n")
+    }
+
+    fn bare() -> Memory {
+        on("1").file(&format!("{STORE}/100/base/cil"), "")
     }
 
     fn with_policy(memory: Memory) -> Memory {
-        memory.file("/var/lib/selinux/targeted/active/modules/200/container/cil", "")
+        memory.file(&format!("{STORE}/200/container/cil"), "")
     }
 
     fn ask(modes: &[SelinuxMode], memory: Memory) -> Finding {
@@ -209,20 +250,24 @@ mod tests {
         out.into_inner().remove(0).0
     }
 
+    fn is_unknown(found: &Finding) -> bool {
+        matches!(found.outcome(), Outcome::Undetermined(_)) && found.subject() == SUBJECT
+    }
+
     #[test]
     fn every_verdict() {
-        use SelinuxMode::{Enforcing, Permissive};
+        use SelinuxMode::{Disabled, Enforcing, Permissive};
         let off = || Memory::new().file(LSM, "capability,apparmor");
-        let config = |mode: &str| format!("# SELINUX= can take\nSELINUX={mode}\nSELINUXTYPE=targeted\n");
-        let bare = on("1").file("/var/lib/selinux/targeted/active/modules/100/base/cil", "");
         for (modes, memory, reason) in [
             (&[][..], off(), "off"),
+            (&[], off().file(CONFIG, config("enforcing")), "off"),
             (&[], with_policy(on("1")), "as-wanted"),
             (&[], on("0"), "as-wanted"),
-            (&[], bare, "no-container-policy"),
+            (&[], bare(), "no-container-policy"),
             (&[Enforcing], on("0"), "wrong-mode"),
             (&[Enforcing], off(), "wrong-mode"),
             (&[Permissive], with_policy(on("1")), "wrong-mode"),
+            (&[Disabled], with_policy(on("1")), "wrong-mode"),
             (&[], on("0").file(CONFIG, config("enforcing")), "changes-at-boot"),
             (&[], with_policy(on("1")).file(CONFIG, config("enforcing")), "as-wanted"),
         ] {
@@ -233,7 +278,64 @@ mod tests {
         let unmounted = Memory::new().file("/proc/filesystems", "nodev\tproc\nnodev\tsysfs\n\text4\n");
         assert_eq!(ask(&[], unmounted).reason(), "off", "securityfs is not mounted");
         for memory in [Memory::new(), on(""), on("1").without(ENFORCE)] {
-            assert!(matches!(ask(&[], memory).outcome(), Outcome::Undetermined(_)));
+            assert!(is_unknown(&ask(&[], memory)));
         }
+    }
+
+    #[test]
+    fn a_store_that_can_t_be_read_shows_no_policy() {
+        let active = "/var/lib/selinux/targeted/active";
+        let denied = || ReadErrorKind::Denied("EACCES");
+        for memory in [
+            on("1"),
+            bare().error(STORE, denied()),
+            bare().error(STORE, denied()).error(active, denied()),
+            bare().error(&format!("{STORE}/100"), denied()),
+        ] {
+            assert!(is_unknown(&ask(&[], memory)));
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_can_t_be_read_does_not_keep_the_mode() {
+        let changes = || on("0").file(CONFIG, config("enforcing"));
+        for memory in [
+            changes().file(CONFIG, ""),
+            changes().without(CONFIG),
+            changes().error(CONFIG, ReadErrorKind::Denied("EACCES")),
+            changes().file(CONFIG, "SELINUX=enf"),
+        ] {
+            assert!(is_unknown(&ask(&[], memory)));
+        }
+        let line = on("0").file("/proc/cmdline", "ro enforcing=1\n");
+        let found = ask(&[], line.clone());
+        assert_eq!(found.reason(), "changes-at-boot");
+        assert!(found.mend().unwrap().persistent[1].contains("enforcing=1"));
+        assert!(is_unknown(&ask(&[], line.without("/proc/cmdline"))));
+    }
+
+    #[test]
+    fn the_worst_goes_first_and_the_others_are_notes() {
+        let found = ask(&[], bare().file(CONFIG, config("permissive")));
+        assert_eq!(found.reason(), "no-container-policy");
+        assert!(found.all_notes()[0].contains("after the next boot"), "{found:?}");
+        let found = ask(&[], on("1").file(CONFIG, config("permissive")));
+        assert_eq!(found.reason(), "changes-at-boot");
+        assert!(found.all_notes()[0].contains("knows containers"), "{found:?}");
+    }
+
+    #[test]
+    fn disabled_without_being_switched_off() {
+        let no_policy = on("0")
+            .without(ENFORCE)
+            .file(CONFIG, config("disabled"))
+            .file("/proc/filesystems", "nodev\tproc\nnodev\tselinuxfs\n")
+            .file("/proc/self/attr/current", "kernel\0");
+        let found = ask(&[SelinuxMode::Disabled], no_policy.clone());
+        assert_eq!(found.reason(), "off");
+        assert!(found.all_notes()[0].contains("selinux=0"), "{found:?}");
+        assert_eq!(ask(&[], no_policy.file(CONFIG, config("enforcing"))).reason(), "changes-at-boot");
+        let booted = Memory::new().file(LSM, "capability,yama").file("/proc/cmdline", "ro selinux=0\n");
+        assert!(ask(&[], booted).all_notes()[0].contains("selinux=0"));
     }
 }

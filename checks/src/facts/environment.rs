@@ -5,6 +5,9 @@ mod detect;
 mod host;
 mod name;
 
+pub use name::WSL_1;
+
+use super::Known;
 use crate::{evidence::Evidence, node::Node};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,8 +57,35 @@ impl Node {
         self.fact(|| detect::detect(self))
     }
 
+    /// What shows that this machine is no container: that no mark of one was seen does not.
+    ///
+    /// # Errors
+    /// When nothing does.
+    pub fn outside_containers(&self) -> Known<Evidence> {
+        detect::outside_containers(self)
+    }
+
+    /// What shows that this machine is not WSL.
+    ///
+    /// # Errors
+    /// When the kernel's release could not be read whole.
+    pub fn outside_wsl(&self) -> Known<Evidence> {
+        detect::outside_wsl(self)
+    }
+
     /// The architecture, as uname names it: `x86_64`, `aarch64`.
     pub fn architecture(&self) -> Option<String> {
-        self.machine().ok().or_else(|| architecture::of_tree(self))
+        self.architecture_seen().map(|(name, _)| name)
+    }
+
+    /// The architecture with what tells it: uname, or a file in which the kernel of a tree speaks of itself.
+    pub fn architecture_seen(&self) -> Option<(String, Evidence)> {
+        match self.machine() {
+            Ok(name) => {
+                let seen = Evidence::new("uname", &*name);
+                Some((name, seen))
+            }
+            Err(_) => architecture::of_tree(self),
+        }
     }
 }

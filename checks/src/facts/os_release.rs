@@ -86,11 +86,15 @@ impl Node {
             for path in ["/etc/os-release", "/usr/lib/os-release"] {
                 let read = self.read(path);
                 match read.text() {
-                    Ok(text) => match OsRelease::parse(path, &text) {
-                        Some(found) => return Ok(found),
-                        None => tried.push(read.evidence()),
-                    },
-                    Err(e) => tried.push(e.evidence()),
+                    Ok(text) => {
+                        let nameless =
+                            || Unknown::new(format!("{path} does not say which distribution this is"));
+                        return OsRelease::parse(path, &text)
+                            .ok_or_else(|| nameless().tried([read.evidence()]));
+                    }
+                    // The second counts only where there is no first (os-release(5)).
+                    Err(e) if e.is_missing() => tried.push(e.evidence()),
+                    Err(e) => return Err(e.unknown()),
                 }
             }
             Err(Unknown::new("no os-release says which distribution this is").tried(tried))
@@ -101,7 +105,7 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::Memory;
+    use crate::node::{Memory, ReadErrorKind};
     use proptest::prelude::*;
 
     #[test]
@@ -118,6 +122,16 @@ mod tests {
         }
         let node = Node::in_memory(Memory::new().file("/usr/lib/os-release", "ID=flatcar\n"));
         assert_eq!(node.os_release().as_ref().unwrap().id, "flatcar");
+    }
+
+    #[test]
+    fn the_second_file_only_where_there_is_no_first() {
+        let both = Memory::new().file("/usr/lib/os-release", "ID=debian\n");
+        let id = |memory: Memory| Node::in_memory(memory).os_release().as_ref().ok().map(|o| o.id.clone());
+        let etc = "/etc/os-release";
+        assert_eq!(id(both.clone().file(etc, "ID=own\n")).as_deref(), Some("own"));
+        assert_eq!(id(both.clone().file(etc, "")), None);
+        assert_eq!(id(both.error(etc, ReadErrorKind::Denied("EACCES"))), None);
     }
 
     proptest! {

@@ -64,7 +64,9 @@ impl Node {
             return Ok(None);
         }
         let text = read.text().map_err(ReadError::unknown)?;
-        let level = bracketed(&text).ok_or_else(|| {
+        // security/lockdown/lockdown.c, `lockdown_levels`.
+        let known = |level: &&str| matches!(*level, "none" | "integrity" | "confidentiality");
+        let level = bracketed(&text).filter(known).ok_or_else(|| {
             Unknown::new(format!("{} does not tell the level", read.path())).tried([read.evidence()])
         })?;
         Ok(Some((level.to_owned(), read.quote(text.trim()))))
@@ -117,7 +119,10 @@ mod tests {
         let with = Memory::new().file(file, "none [integrity] confidentiality\n");
         assert_eq!(lockdown(with), Ok(Some("integrity".into())));
         assert_eq!(lockdown(Memory::new().file(LSM, "capability,yama")), Ok(None));
-        assert!(lockdown(Memory::new()).is_err() && lockdown(Memory::new().file(file, "none")).is_err());
+        for text in ["none", "", "none [banana] confidentiality", "[]"] {
+            assert!(lockdown(Memory::new().file(file, text)).is_err(), "{text}");
+        }
+        assert!(lockdown(Memory::new()).is_err());
     }
 
     #[test]

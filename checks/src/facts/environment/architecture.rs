@@ -1,17 +1,24 @@
 //! The architecture of a node that can't be asked by uname(2): a tree under a root.
 
-use crate::node::Node;
+use crate::{evidence::Evidence, node::Node};
 
 /// What the kernel in the tree says of itself: /proc/sys/kernel/arch (Linux 6.1), the ending of its release, or
 /// the shape of /proc/cpuinfo, in this order.
-pub(super) fn of_tree(node: &Node) -> Option<String> {
-    if let Ok(arch) = node.read("/proc/sys/kernel/arch").text()
-        && is_name(arch.trim())
+pub(super) fn of_tree(node: &Node) -> Option<(String, Evidence)> {
+    let arch = node.read("/proc/sys/kernel/arch");
+    if let Ok(text) = arch.text()
+        && is_name(text.trim())
     {
-        return Some(arch.trim().to_owned());
+        return Some((text.trim().to_owned(), arch.quote(text.trim())));
     }
-    let by_release = node.kernel_release().as_ref().ok().and_then(|release| by_release(&release.text));
-    by_release.or_else(|| by_cpuinfo(&node.read("/proc/cpuinfo").text().ok()?)).map(str::to_owned)
+    if let Ok(release) = node.kernel_release()
+        && let Some(name) = by_release(&release.text)
+    {
+        return Some((name.to_owned(), release.evidence.clone()));
+    }
+    let cpuinfo = node.read("/proc/cpuinfo");
+    let name = by_cpuinfo(&cpuinfo.text().ok()?)?;
+    Some((name.to_owned(), cpuinfo.quote(format!("the fields of {name}"))))
 }
 
 fn is_name(text: &str) -> bool {
@@ -116,7 +123,9 @@ mod tests {
             arch(&tree.clone().file("/proc/sys/kernel/arch", "riscv64\n")).as_deref(),
             Some("riscv64")
         );
-        assert_eq!(arch(&tree.file("/proc/sys/kernel/arch", "\0/../\n")).as_deref(), Some("x86_64"));
+        assert_eq!(arch(&tree.clone().file("/proc/sys/kernel/arch", "\0/../\n")).as_deref(), Some("x86_64"));
+        let (_, seen) = Node::in_memory(tree).architecture_seen().unwrap();
+        assert_eq!(seen.source, "/proc/sys/kernel/osrelease");
     }
 
     proptest! {

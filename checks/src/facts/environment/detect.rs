@@ -2,7 +2,8 @@
 
 use super::{Environment, Kind};
 use crate::{
-    evidence::Evidence,
+    evidence::{Evidence, Unknown},
+    facts::Known,
     node::{Node, Origin},
 };
 
@@ -34,12 +35,45 @@ fn wsl(node: &Node) -> Option<(Kind, Evidence)> {
     release.text.to_ascii_lowercase().contains("microsoft").then(|| (Kind::Wsl, release.evidence.clone()))
 }
 
+/// What shows that this is no container, so that marks that are not seen are not there: the kernel's own process 2, or the
+/// real root of the cgroups.
+pub(super) fn outside_containers(node: &Node) -> Known<Evidence> {
+    let pid_2 = node.read(PID_2);
+    if pid_2.text().is_ok_and(|text| text.trim() == "kthreadd") {
+        return Ok(pid_2.quote("kthreadd"));
+    }
+    let unified = node.cgroup_layout().as_ref().ok().and_then(|layout| layout.unified.as_ref());
+    match unified.map(|unified| node.is_real_root(&unified.point, &unified.root)) {
+        Some((Some(true), seen)) => Ok(seen),
+        _ => Err(Unknown::new("nothing shows that this is no container, whose marks may be hidden")
+            .tried([pid_2.evidence()])
+            .needs("/proc/2/comm, which shows the first PID namespace")),
+    }
+}
+
+/// What shows that this is not WSL: the whole name of another kernel.
+pub(super) fn outside_wsl(node: &Node) -> Known<Evidence> {
+    let release = node.kernel_release().as_ref().map_err(Clone::clone);
+    // The kernel ends the line; a release that was cut off may have lost what tells WSL.
+    let is_whole = |e: &Evidence| node.read(&e.source).text().is_ok_and(|text| text.ends_with('\n'));
+    match release {
+        Ok(release) if is_whole(&release.evidence) => Ok(release.evidence.clone()),
+        Ok(release) => {
+            Err(Unknown::new("the release of the kernel was cut off").tried([release.evidence.clone()]))
+        }
+        Err(why) => Err(why),
+    }
+}
+
 fn container(node: &Node) -> Option<(Kind, Evidence)> {
     let in_container = |evidence| Some((Kind::Container, evidence));
     // Written by container managers for those inside (systemd's Container Interface).
     let named = node.read("/run/systemd/container");
     if named.bytes().is_ok() {
         return in_container(named.evidence());
+    }
+    if !named.is_missing() && node.kind(named.path()).is_ok() {
+        return in_container(named.quote("exists"));
     }
     // An environment may hold secrets: only the one variable is kept.
     if let Ok(environment) = node.read_once("/proc/1/environ", 1 << 20)
@@ -208,8 +242,9 @@ fn makes_hardware(vendor: &str) -> bool {
 /// lists the features by number and costs less than /proc/cpuinfo, which asks every processor for its clock.
 fn hypervisor_flag(node: &Node) -> (Option<bool>, Evidence) {
     let alias = node.read("/sys/devices/system/cpu/modalias");
+    // A list that was cut off lacks what comes last.
     if let Ok(text) = alias.text()
-        && let Some((head, features)) = text.trim().split_once(":feature:")
+        && let Some((head, features)) = text.strip_suffix('\n').and_then(|line| line.split_once(":feature:"))
         && head.starts_with("cpu:type:x86")
     {
         let set = features.split(',').any(|f| f == "009F");
@@ -218,7 +253,8 @@ fn hypervisor_flag(node: &Node) -> (Option<bool>, Evidence) {
     }
     let cpuinfo = node.read("/proc/cpuinfo");
     let Ok(text) = cpuinfo.text() else { return (None, cpuinfo.evidence()) };
-    let flags = text.lines().find_map(|l| l.strip_prefix("flags")?.trim_start().strip_prefix(':'));
+    let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    let flags = lines.find_map(|l| l.strip_prefix("flags")?.trim_start().strip_prefix(':'));
     let set = flags.map(|f| f.split_whitespace().any(|w| w == "hypervisor"));
     let what = match set {
         Some(true) => "flag hypervisor",

@@ -3,11 +3,14 @@
 use super::Kind;
 use crate::{evidence::Evidence, node::Node};
 
+/// The name of the first Windows Subsystem for Linux.
+pub const WSL_1: &str = "WSL 1";
+
 const DMI: &str = "/sys/class/dmi/id";
 
 /// Vendors of virtual machines as their DMI tables name them, with the product where one vendor also makes machines
 /// (systemd src/basic/virt.c, `detect_vm_dmi_vendor`).
-const VENDORS: [(&str, &str, &str); 14] = [
+const VENDORS: [(&str, &str, &str); 27] = [
     ("QEMU", "", "QEMU"),
     ("KVM", "", "KVM"),
     ("OpenStack", "", "OpenStack (KVM)"),
@@ -22,6 +25,19 @@ const VENDORS: [(&str, &str, &str); 14] = [
     ("Parallels", "", "Parallels"),
     ("BHYVE", "", "bhyve"),
     ("Microsoft Corporation", "Virtual Machine", "Hyper-V or Azure"),
+    ("KubeVirt", "", "KubeVirt"),
+    ("Apple Inc.", "Apple Virtualization", "Apple Virtualization"),
+    ("Red Hat", "KVM", "KVM"),
+    ("oVirt", "", "oVirt"),
+    ("Nutanix", "AHV", "Nutanix AHV"),
+    ("DigitalOcean", "", "DigitalOcean"),
+    ("Hetzner", "vServer", "Hetzner Cloud"),
+    ("Alibaba Cloud", "", "Alibaba Cloud"),
+    ("Vultr", "", "Vultr"),
+    ("Linode", "", "Linode"),
+    ("Akamai", "", "Linode"),
+    ("UpCloud", "", "UpCloud"),
+    ("Scaleway", "", "Scaleway"),
 ];
 
 impl Node {
@@ -31,8 +47,17 @@ impl Node {
         match self.environment().kind {
             Kind::Vm => self.hypervisor(),
             Kind::Container => self.container_manager(),
-            Kind::Bare | Kind::Wsl | Kind::Unknown => None,
+            Kind::Wsl => self.wsl_generation(),
+            Kind::Bare | Kind::Unknown => None,
         }
+    }
+
+    /// The first WSL has no kernel and calls itself Linux 4.4.0 or 3.4.0; the kernels of the second began with 4.19
+    /// (learn.microsoft.com, Comparing WSL Versions; microsoft/WSL2-Linux-Kernel, releases).
+    fn wsl_generation(&self) -> Option<(String, Evidence)> {
+        let release = self.kernel_release().as_ref().ok()?;
+        let is_first = (release.version.major, release.version.minor) < (4, 19);
+        Some((if is_first { WSL_1 } else { "WSL 2" }.to_owned(), release.evidence.clone()))
     }
 
     fn hypervisor(&self) -> Option<(String, Evidence)> {
@@ -93,6 +118,11 @@ mod tests {
             name(dmi("Microsoft Corporation\n", "Virtual Machine\n")).as_deref(),
             Some("Hyper-V or Azure")
         );
+        assert_eq!(name(dmi("KubeVirt\n", "None\n")).as_deref(), Some("KubeVirt"));
+        assert_eq!(name(dmi("DigitalOcean\n", "Droplet\n")).as_deref(), Some("DigitalOcean"));
+        let release = |text: &str| Memory::new().file("/proc/sys/kernel/osrelease", text);
+        assert_eq!(name(release("4.4.0-19041-Microsoft\n")).as_deref(), Some(WSL_1));
+        assert_eq!(name(release("5.15.167.4-microsoft-standard-WSL2\n")).as_deref(), Some("WSL 2"));
         let inside = |name: &str| Memory::new().file("/run/systemd/container", name);
         assert_eq!(name(inside("lxc\n")).as_deref(), Some("lxc"));
         let podman = Memory::new().file("/proc/1/environ", "PATH=/bin\0container=podman\0");

@@ -44,6 +44,8 @@ fn containers() {
     assert_eq!(kind(&user.clone().file("/.dockerenv", "")), Kind::Container);
     assert_eq!(kind(&user.clone().file("/run/.containerenv", "")), Kind::Container);
     assert_eq!(kind(&user.clone().file("/run/systemd/container", "lxc\n")), Kind::Container);
+    let denied = user.clone().error("/run/systemd/container", ReadErrorKind::Denied("EACCES"));
+    assert_eq!(kind(&denied), Kind::Container, "it is there");
     assert_eq!(kind(&user.clone().file("/proc/1/environ", "A=b\0container=lxc\0")), Kind::Container);
     assert_eq!(kind(&user.error("/proc/1/environ", ReadErrorKind::Denied("EACCES"))), Kind::Vm);
 }
@@ -117,6 +119,25 @@ fn bare_metal_needs_evidence() {
     assert_eq!(kind(&linux().file("/proc/device-tree/compatible", board)), Kind::Bare);
     let dom0 = linux().file("/proc/cpuinfo", QEMU).file("/proc/xen/capabilities", "control_d\n");
     assert_eq!(kind(&dom0), Kind::Bare);
+}
+
+#[test]
+fn a_list_that_was_cut_off_does_not_lack_the_hypervisor() {
+    let half = |text: &str| text[..text.len() / 2].to_owned();
+    let alias = "/sys/devices/system/cpu/modalias";
+    assert_eq!(kind(&linux().file(alias, half(FIRECRACKER))), Kind::Unknown);
+    assert_eq!(kind(&linux().file(alias, half(FIRECRACKER)).file("/proc/cpuinfo", QEMU)), Kind::Vm);
+    assert_eq!(kind(&linux().file("/proc/cpuinfo", "flags\t\t: fpu de pse hyper")), Kind::Unknown);
+}
+
+#[test]
+fn what_shows_that_it_is_neither_container_nor_wsl() {
+    let node = Node::in_memory(linux());
+    assert_eq!(outside_containers(&node).unwrap().source, PID_2);
+    assert_eq!(outside_wsl(&node).unwrap().source, "/proc/sys/kernel/osrelease");
+    let bare = Node::in_memory(Memory::new().file("/proc/sys/kernel/osrelease", "5.15.167.4-microso"));
+    assert!(outside_containers(&bare).is_err() && outside_wsl(&bare).is_err(), "cut off");
+    assert!(outside_wsl(&Node::in_memory(Memory::new())).is_err());
 }
 
 #[test]
