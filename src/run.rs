@@ -5,6 +5,7 @@
 
 mod cause;
 pub mod kubeadm;
+mod mailbox;
 mod node_info;
 mod retry;
 mod select;

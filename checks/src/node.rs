@@ -52,6 +52,8 @@ pub struct Node {
     allowed: Allowed,
     reads: RefCell<HashMap<String, Rc<Read>>>,
     probes: RefCell<HashMap<Probe, Rc<Probed>>>,
+    kinds: RefCell<HashMap<String, Result<FileKind, ReadError>>>,
+    links: RefCell<HashMap<String, Result<String, ReadError>>>,
     facts: Memo,
 }
 
@@ -65,6 +67,8 @@ impl Node {
             allowed: Allowed::default(),
             reads: RefCell::default(),
             probes: RefCell::default(),
+            kinds: RefCell::default(),
+            links: RefCell::default(),
             facts: Memo::default(),
         }
     }
@@ -138,21 +142,21 @@ impl Node {
         self.watch.during(path, || self.door.list(path))
     }
 
-    /// What `path` is, links followed inside the root.
+    /// What `path` is, links followed inside the root; looked at once.
     ///
     /// # Errors
     /// As [`Door::kind`].
     pub fn kind(&self, path: &str) -> Result<FileKind, ReadError> {
-        self.watch.during(path, || self.door.kind(path))
+        once(&self.kinds, path, || self.watch.during(path, || self.door.kind(path)))
     }
 
     /// Where the symbolic link `path` itself points, as it is written there; the links on the way to it are followed
-    /// inside the root. What is no link gives [`ReadErrorKind::WrongKind`].
+    /// inside the root. What is no link gives [`ReadErrorKind::WrongKind`]. Looked at once.
     ///
     /// # Errors
     /// As [`Door::link`].
     pub fn link(&self, path: &str) -> Result<String, ReadError> {
-        self.watch.during(path, || self.door.link(path))
+        once(&self.links, path, || self.watch.during(path, || self.door.link(path)))
     }
 
     /// The type of the file system that holds `path`; on a live node only.
@@ -239,6 +243,20 @@ impl Node {
             _ => format!("/proc/self/{name}"),
         }
     }
+}
+
+/// What was seen at `path`, or what `look` sees there now.
+fn once<T: Clone>(
+    seen: &RefCell<HashMap<String, Result<T, ReadError>>>,
+    path: &str,
+    look: impl FnOnce() -> Result<T, ReadError>,
+) -> Result<T, ReadError> {
+    if let Some(result) = seen.borrow().get(path) {
+        return result.clone();
+    }
+    let result = look();
+    seen.borrow_mut().insert(path.to_owned(), result.clone());
+    result
 }
 
 /// What came of reading one file.

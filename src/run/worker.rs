@@ -7,7 +7,12 @@
 //! Rules that the policy wants to be asked again (`retry`) are, after all others had their turn, so that waiting for
 //! one costs no other its answer.
 
-use super::{Request, node_info::NodeFacts, retry};
+use super::{
+    Request,
+    mailbox::{Receiver, Sender, Silence, mailbox},
+    node_info::NodeFacts,
+    retry,
+};
 use crate::{
     logging::payload_text,
     policy::{Applicability, Inputs, Policy, Rule},
@@ -20,10 +25,7 @@ use std::{
     collections::VecDeque,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -114,20 +116,20 @@ pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> 
     while let Some(&step) = todo.front() {
         let limit = step.limit(policy, limits.check);
         let until = work.deadline.min(since + limit);
-        let finding = match worker.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(said) => {
+        let finding = match worker.next(until) {
+            Ok((said, when)) => {
                 answers.take(step, said);
                 todo.pop_front();
-                since = Instant::now();
+                since = when;
                 continue;
             }
-            Err(RecvTimeoutError::Timeout) if Instant::now() >= work.deadline => {
+            Err(Silence::Timeout) if Instant::now() >= work.deadline => {
                 let hung = watch.give_up();
                 answers.give_up(todo, hung.as_deref(), limits.run, since.elapsed());
                 return Ok(answers);
             }
-            Err(RecvTimeoutError::Timeout) => timed_out(watch.give_up().as_deref(), limit),
-            Err(RecvTimeoutError::Disconnected) => panicked("its thread ended without a word"),
+            Err(Silence::Timeout) => timed_out(watch.give_up().as_deref(), limit),
+            Err(Silence::Closed) => panicked("its thread ended without a word"),
         };
         tracing::warn!(?step, finding = finding.message(), "a check was left behind");
         if step == Step::Describe && !described_again {
@@ -226,7 +228,7 @@ fn spawn(
     answers: &Answers,
     watch: &Arc<Watch>,
 ) -> io::Result<Receiver<Said>> {
-    let (sender, receiver) = channel();
+    let (sender, receiver) = mailbox();
     let (work, todo, watch) = (work.clone(), todo.clone(), Arc::clone(watch));
     // What the threads before found of the rules that may be asked again.
     let found = answers.rules.clone();
@@ -263,7 +265,7 @@ impl Work {
                 },
             };
             // Nobody listens any more: this thread was left behind.
-            if sender.send(said).is_err() {
+            if !sender.say(said) {
                 return;
             }
         }

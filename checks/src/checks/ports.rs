@@ -12,6 +12,7 @@ use crate::{
     finding::{Finding, Findings, Remedy, Risk},
     node::Node,
 };
+use std::net::{IpAddr, SocketAddr};
 
 /// The check `ports`.
 pub struct Ports;
@@ -96,25 +97,21 @@ fn judge(rule: &PortRule, protocol: Protocol, sockets: &Sockets, node: &Node) ->
 
 /// Whether a socket is in the way of a server on this port. On Linux a listener on one address keeps another one from all
 /// addresses (EADDRINUSE), and the other way round; one on `::` holds IPv4 too unless it was set to IPV6_V6ONLY, which
-/// /proc does not tell.
+/// /proc does not tell, but netlink does.
 fn in_the_way(rule: &PortRule, socket: &Socket) -> bool {
     let is_here = rule.port.contains(socket.port) && !socket.is_connected;
-    is_here
-        && match rule.address {
-            None => true,
-            Some(wanted) => {
-                socket.address == wanted
-                    || wanted.is_unspecified()
-                    || (socket.is_wildcard() && (socket.address.is_ipv6() || wanted.is_ipv4()))
-            }
-        }
+    let keeps_from = |wanted: IpAddr| {
+        let meets = socket.address.is_ipv6() == wanted.is_ipv6() || socket.holds_ipv4();
+        meets && (socket.address == wanted || wanted.is_unspecified() || socket.is_wildcard())
+    };
+    is_here && rule.address.is_none_or(keeps_from)
 }
 
 fn evidence(socket: &Socket, protocol: Protocol, owner: Option<&Owner>) -> crate::Evidence {
-    let family = if socket.address.is_ipv6() { "6" } else { "" };
-    let address = std::net::SocketAddr::new(socket.address, socket.port);
+    let address = SocketAddr::new(socket.address, socket.port);
+    let only = if socket.v6_only == Some(true) { " (IPv6 only)" } else { "" };
     let by = owner.map(|owner| format!(", {owner}")).unwrap_or_default();
-    crate::Evidence::new(format!("/proc/net/{}{family}", protocol.as_str()), format!("{address}{by}"))
+    crate::Evidence::new(format!("{} sockets", protocol.as_str()), format!("{address}{only}{by}"))
 }
 
 /// Some ports, as few words as will do.

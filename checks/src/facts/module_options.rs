@@ -41,6 +41,8 @@ const TABLE: &[(&str, &str)] = &[
     // net/ipv4/Makefile, net/ipv6/Makefile
     ("CONFIG_IPV6", "ipv6"),
     ("CONFIG_NET_IPIP", "ipip"),
+    ("CONFIG_INET_DIAG", "inet_diag"),
+    ("CONFIG_INET_TCP_DIAG", "tcp_diag"),
     ("CONFIG_IPV6_TUNNEL", "ip6_tunnel"),
     // net/netfilter/Makefile
     ("CONFIG_NF_CONNTRACK", "nf_conntrack"),

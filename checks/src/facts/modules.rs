@@ -35,6 +35,12 @@ pub enum ModuleState {
 }
 
 impl ModuleState {
+    /// Whether the kernel has it now, without loading anything.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        matches!(self, Self::BuiltIn(_) | Self::Loaded(_))
+    }
+
     /// Adds what led here, such as an alias.
     fn led_by(self, step: Evidence) -> Self {
         match self {

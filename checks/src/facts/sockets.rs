@@ -7,9 +7,9 @@ pub use owner::Owner;
 use super::Known;
 use crate::{
     evidence::{Evidence, Proof, Unknown},
-    node::{Node, ReadError},
+    node::{Node, Origin, Probe, ReadError},
 };
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A transport protocol with ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,11 +40,20 @@ pub struct Socket {
     pub port: u16,
     /// The inode by which a process holds it.
     pub inode: u64,
+    /// Whether one on `::` leaves IPv4 to others (IPV6_V6ONLY); /proc does not tell.
+    pub v6_only: Option<bool>,
     /// Whether it has a peer: a connected socket of UDP, which is one end of a conversation and no server.
     pub is_connected: bool,
 }
 
 impl Socket {
+    /// Whether it may hold the port for IPv4: one of IPv6 does where it is bound to all addresses and was not set to
+    /// IPV6_V6ONLY.
+    #[must_use]
+    pub fn holds_ipv4(&self) -> bool {
+        self.address.is_ipv4() || (self.is_wildcard() && self.v6_only != Some(true))
+    }
+
     /// Whether it is bound to every address of its family.
     #[must_use]
     pub fn is_wildcard(&self) -> bool {
@@ -57,7 +66,7 @@ impl Socket {
 pub struct Sockets {
     /// The sockets of both families, IPv4 first, in the kernel's order.
     pub all: Vec<Socket>,
-    /// The files that were read, with how many sockets of the kind each holds.
+    /// What was read or asked, with how many sockets of the kind it has.
     pub proof: Proof,
 }
 
@@ -86,7 +95,7 @@ pub fn parse(text: &str, protocol: Protocol) -> Option<Vec<Socket>> {
         let (address, port) = local.split_once(':')?;
         let (address, port) = (self::address(address)?, u16::from_str_radix(port, 16).ok()?);
         let is_connected = protocol == Protocol::Udp && state == ESTABLISHED;
-        sockets.push(Socket { address, port, inode, is_connected });
+        sockets.push(Socket { address, port, inode, v6_only: None, is_connected });
     }
     Some(sockets)
 }
@@ -115,10 +124,33 @@ impl Node {
     /// When a file can't be read, or is not what the kernel writes.
     pub fn sockets(&self, protocol: Protocol) -> &Known<Sockets> {
         match protocol {
-            Protocol::Tcp => &self.fact(|| Of::<false>(read(self, protocol))).0,
+            Protocol::Tcp => {
+                &self.fact(|| Of::<false>(listeners(self).map_or_else(|| read(self, protocol), Ok))).0
+            }
             Protocol::Udp => &self.fact(|| Of::<true>(read(self, protocol))).0,
         }
     }
+}
+
+/// The listeners as the kernel gives them at once. None where it can't be asked without loading a module, or would not say.
+fn listeners(node: &Node) -> Option<Sockets> {
+    if node.origin() != Origin::Live || !node.module("tcp_diag").is_there() {
+        return None;
+    }
+    let probed = node.probe(&Probe::Listeners);
+    let details = probed.details()?;
+    let all = details.split("; ").filter(|one| !one.is_empty()).map(listener).collect::<Option<Vec<_>>>()?;
+    let proof = Proof::new(Evidence::new(probed.call(), format!("{} listening", all.len())));
+    Some(Sockets { all, proof })
+}
+
+/// `[::]:10250 26000 v6only=0`.
+fn listener(text: &str) -> Option<Socket> {
+    let mut words = text.split(' ');
+    let address: SocketAddr = words.next()?.parse().ok()?;
+    let inode = words.next()?.parse().ok()?;
+    let v6_only = words.next().map(|word| word == "v6only=1");
+    Some(Socket { address: address.ip(), port: address.port(), inode, v6_only, is_connected: false })
 }
 
 fn read(node: &Node, protocol: Protocol) -> Known<Sockets> {
@@ -128,7 +160,8 @@ fn read(node: &Node, protocol: Protocol) -> Known<Sockets> {
     let path = path("6");
     // Without IPv6 there is no such file; that of IPv4, which was read before, shows that the rest of /proc is there.
     if node.read(&path).is_missing() && has_no_ipv6(node) {
-        return Ok(Sockets { all, proof: proof.and(Evidence::new(path, "does not exist: no IPv6")) });
+        let proof = proof.and(Evidence::new(path, "does not exist: no IPv6"));
+        return Ok(Sockets { all, proof });
     }
     let (more, seen) = table(node, &path, protocol)?;
     all.extend(more);
@@ -195,6 +228,28 @@ mod tests {
     }
 
     #[test]
+    fn what_the_kernel_gives_at_once() {
+        let listening = "ok, 127.0.0.1:10248 25214; [::]:10250 26000 v6only=0; [::]:80 26001 v6only=1";
+        let there = Memory::new()
+            .file("/proc/sys/kernel/osrelease", "6.1.0-1\n")
+            .file("/proc/modules", "tcp_diag 1 0 - Live 0x0\n")
+            .probe(Probe::Listeners, listening);
+        let node = Node::in_memory(there.clone());
+        let found = &node.sockets(Protocol::Tcp).as_ref().unwrap().all;
+        assert_eq!(found.iter().map(Socket::holds_ipv4).collect::<Vec<_>>(), [true, true, false]);
+        // Where it says nothing, and where asking would load a module, the tables are read.
+        for other in
+            [there.probe(Probe::Listeners, "EPERM"), Memory::new().probe(Probe::Listeners, listening)]
+        {
+            let read = other.file("/proc/self/net/tcp", TCP).file("/proc/self/net/tcp6", TCP6);
+            assert_eq!(Node::in_memory(read).sockets(Protocol::Tcp).as_ref().unwrap().all.len(), 4);
+        }
+        for wrong in ["", "127.0.0.1 1", "127.0.0.1:1", "127.0.0.1:1 x"] {
+            assert_eq!(listener(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn without_ipv6() {
         let node = |memory: Memory| Node::in_memory(memory.file("/proc/self/net/tcp", TCP));
         assert!(node(Memory::new()).sockets(Protocol::Tcp).is_err(), "anything may be hidden");
@@ -213,6 +268,7 @@ mod tests {
             let _ = parse(&text, Protocol::Tcp);
             let _ = parse(&format!("  sl  local\n{text}\n"), Protocol::Udp);
             let _ = address(&text);
+            let _ = listener(&text);
         }
     }
 }

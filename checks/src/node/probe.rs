@@ -3,7 +3,9 @@
 
 mod connect;
 mod disk;
+mod listeners;
 mod lookup;
+mod netlink;
 mod nftables;
 mod run;
 
@@ -47,6 +49,8 @@ pub enum Probe {
     Clock,
     /// The base chains of nftables, over netlink. Asked only where nf_tables is there already: the kernel would load it.
     Nftables,
+    /// The listeners of TCP, over netlink. Asked only where tcp_diag is there already: the kernel would load it.
+    Listeners,
     /// The addresses of a name, by a name server; takes [`Allow::Network`].
     Lookup {
         /// The name server.
@@ -115,6 +119,7 @@ impl Probe {
             Self::EntryTypes { .. } => "getdents(2)",
             Self::Clock => "adjtimex(2)",
             Self::Nftables => "netlink(NFT_MSG_GETCHAIN, NFT_MSG_GETRULE)",
+            Self::Listeners => "netlink(SOCK_DIAG_BY_FAMILY, TCP_LISTEN)",
             Self::Run { .. } => "run",
             Self::Lookup { .. } => "DNS",
             Self::Connect { .. } => "connect(2)",
@@ -141,7 +146,7 @@ impl Probe {
                 let by = if *by_proxy { "by proxy " } else { "" };
                 format!("{by}{address}: {host}:{port}{path}").into()
             }
-            Self::CgroupDeviceLoad | Self::Clock | Self::Nftables => return None,
+            Self::CgroupDeviceLoad | Self::Clock | Self::Nftables | Self::Listeners => return None,
         })
     }
 
@@ -154,7 +159,8 @@ impl Probe {
             | Self::PerfCgroup { .. }
             | Self::EntryTypes { .. }
             | Self::Clock
-            | Self::Nftables => None,
+            | Self::Nftables
+            | Self::Listeners => None,
             Self::DiskLatency { .. } => Some(Allow::Write),
             Self::Run { .. } => Some(Allow::Exec),
             Self::Lookup { .. } | Self::Connect { .. } | Self::Fetch { .. } => Some(Allow::Network),
@@ -173,6 +179,7 @@ impl Probe {
             }
             Self::Clock => sys::read_clock(),
             Self::Nftables => nftables::dump().map_err(Into::into),
+            Self::Listeners => listeners::dump().map_err(Into::into),
             Self::Run { program, arguments, millis } => return answer(run::run(program, arguments, *millis)),
             Self::Lookup { server, name, v6, millis } => {
                 return answer(lookup::lookup((*server, lookup::PORT).into(), name, *v6, *millis));

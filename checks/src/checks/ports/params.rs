@@ -11,8 +11,9 @@ use std::{collections::HashSet, fmt, net::IpAddr, str::FromStr};
 /// The ports that are to be served here are free, and if not, who holds them.
 ///
 /// ## What it looks at
-/// /proc/self/net/tcp, tcp6, udp and udp6, each once and only the protocols that are named: listeners of TCP, and sockets
-/// of UDP that are bound and not connected. Nothing is bound, and no packet is sent. Only where a port is held, the open
+/// Listeners of TCP over netlink (sock_diag), or in /proc/self/net/tcp and tcp6 where the kernel would load a module for the
+/// question; sockets of UDP that are bound and not connected, in udp and udp6. Only the protocols that are named; nothing is
+/// bound, and no packet is sent. Only where a port is held, the open
 /// files of the processes tell who holds it (root sees all, others their own), and the process's cgroup its unit.
 ///
 /// `free` passes, and so does `held-as-wanted`, where the holder is one of `owners`; `in-use` does not.
@@ -28,7 +29,7 @@ use std::{collections::HashSet, fmt, net::IpAddr, str::FromStr};
 ///
 /// ## Sources
 /// kubernetes.io, Ports and Protocols; kubeadm's check PortOpen (it binds, and takes a lack of permission for a port in
-/// use); proc_net(5); ip(7), ipv6(7) (IPV6_V6ONLY); Linux net/ipv4/inet_connection_sock.c, `inet_csk_get_port`.
+/// use); sock_diag(7), proc_net(5); ip(7), ipv6(7) (IPV6_V6ONLY); Linux net/ipv4/inet_connection_sock.c, `inet_csk_get_port`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct PortsParams {
