@@ -14,6 +14,7 @@ pub mod filesystems;
 pub mod kallsyms;
 pub mod kcore;
 pub mod kernel_config;
+pub mod kernel_log;
 pub mod memory;
 pub(crate) mod module_options;
 pub mod modules;

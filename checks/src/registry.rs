@@ -7,9 +7,9 @@ use crate::{
     checks::{
         Apparmor, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
         DataDirectory, DiskLatency, DiskSpace, EnvironmentCheck, Executables, Files, Filesystems, Hostname,
-        Hugepages, Identity, Interfaces, KernelConfigCheck, KernelModules, KernelRestrictions, KernelVersion,
-        Limits, MemoryCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Proxy,
-        ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Users,
+        Hugepages, Identity, Interfaces, KernelConfigCheck, KernelLogCheck, KernelModules,
+        KernelRestrictions, KernelVersion, Limits, MemoryCheck, Namespaces, Numa, OperatingSystem, Packages,
+        Ports, Pressure, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Users,
     },
 };
 
@@ -50,6 +50,7 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Users,
     &Packages,
     &Pressure,
+    &KernelLogCheck,
     &Hugepages,
     &Numa,
 ];
