@@ -298,7 +298,7 @@ fn nothing_is_left_behind() {
     assert!(quiet, "the surroundings changed in each of five runs");
 }
 
-/// System calls that change something, start something or send something. Of bpf(2) and perf_event_open(2)
+/// System calls that change something, start something or send something. Of syslog(2), bpf(2) and perf_event_open(2)
 /// some uses are reads; `probes::are_reads` tells which.
 const FORBIDDEN: [&str; 36] = [
     "fork",
