@@ -9,7 +9,7 @@ use crate::{
     evidence::{Evidence, Proof, Unknown},
     facts::{
         environment,
-        kernel_log::{KernelLog, LogLine, Seen},
+        kernel_log::{HungTaskReports, KernelLog, LogLine, Seen},
     },
     finding::{Finding, Findings, Remedy, Risk, Severity},
     node::{LogKind, Node, Probe},
@@ -94,7 +94,7 @@ fn judge(
     let finding = match log {
         Ok(log) => match log.seen(subject.kinds, within) {
             Some(seen) => problem(subject, params, log, &seen),
-            None => nothing(subject, params, log, node),
+            None => silent(subject, node).unwrap_or_else(|| nothing(subject, params, log, node)),
         },
         Err(unknown) => unknown_or_counted(subject, unknown, node),
     };
@@ -126,6 +126,27 @@ fn problem(subject: &Subject, params: &KernelLogParams, log: &KernelLog, seen: &
         .evidence(last.map(quote))
         .notes(times(log))
         .remedy(remedy(subject.trouble, &seen.last))
+}
+
+/// Where the kernel would not write of it: then it means nothing that no line tells of it.
+fn silent(subject: &Subject, node: &Node) -> Option<Finding> {
+    if subject.trouble != KernelTrouble::HungTasks {
+        return None;
+    }
+    let unknown = match node.hung_task_reports() {
+        Ok(HungTaskReports::On) => return None,
+        Ok(HungTaskReports::Off(seen)) => {
+            let message = "this kernel does not look for tasks that hang (kernel.hung_task_timeout_secs)";
+            return Some(Finding::not_applicable(subject.name, message, [seen]));
+        }
+        Ok(HungTaskReports::UsedUp(seen)) => {
+            Unknown::new("the kernel has written all reports of them that it may (kernel.hung_task_warnings)")
+                .tried([seen])
+                .needs("`sysctl -w kernel.hung_task_warnings=10`, and some minutes")
+        }
+        Err(unknown) => unknown,
+    };
+    Some(unknown_or_counted(subject, &unknown, node))
 }
 
 /// No line tells of it.

@@ -159,7 +159,45 @@ fn taint(text: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
+/// Whether the kernel reports tasks that hang.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HungTaskReports {
+    /// It looks for them, and writes what it finds.
+    On,
+    /// It does not look for them.
+    Off(Evidence),
+    /// It has written all the reports that it may.
+    UsedUp(Evidence),
+}
+
 impl Node {
+    /// Whether the kernel reports tasks that hang (kernel/hung_task.c: kernel.hung_task_timeout_secs, 0 is off, and
+    /// kernel.hung_task_warnings, which counts down from 10 unless it is -1; neither exists without
+    /// CONFIG_DETECT_HUNG_TASK).
+    ///
+    /// # Errors
+    /// When that can't be read.
+    pub fn hung_task_reports(&self) -> Known<HungTaskReports> {
+        for (name, made) in [
+            ("hung_task_timeout_secs", HungTaskReports::Off as fn(Evidence) -> HungTaskReports),
+            ("hung_task_warnings", HungTaskReports::UsedUp),
+        ] {
+            let read = self.read(&format!("/proc/sys/kernel/{name}"));
+            match read.text() {
+                Ok(text) => match text.trim().parse::<i64>() {
+                    Ok(0) => return Ok(made(read.quote("0"))),
+                    Ok(_) => {}
+                    Err(_) => return Err(Unknown::new(format!("{} holds no number", read.path()))),
+                },
+                Err(e) if e.is_missing() && self.kind("/proc/sys/kernel/ostype").is_ok() => {
+                    return Ok(HungTaskReports::Off(e.evidence()));
+                }
+                Err(e) => return Err(e.unknown()),
+            }
+        }
+        Ok(HungTaskReports::On)
+    }
+
     /// What the kernel's log tells of trouble; on a live node only.
     ///
     /// # Errors
@@ -320,6 +358,26 @@ mod tests {
         assert_eq!(tainted("16384\n", 7), Some(false));
         assert_eq!(tainted("1\n", 99), Some(false));
         assert_eq!(tainted("x", 7), None);
+    }
+
+    #[test]
+    fn who_reports_hung_tasks() {
+        let of = |seconds: Option<&str>, warnings: Option<&str>| {
+            let mut memory = Memory::new().file("/proc/sys/kernel/ostype", "Linux\n");
+            for (name, text) in [("timeout_secs", seconds), ("warnings", warnings)] {
+                if let Some(text) = text {
+                    memory = memory.file(&format!("/proc/sys/kernel/hung_task_{name}"), text);
+                }
+            }
+            Node::in_memory(memory).hung_task_reports()
+        };
+        assert_eq!(of(Some("120\n"), Some("10\n")), Ok(HungTaskReports::On));
+        assert_eq!(of(Some("120\n"), Some("-1\n")), Ok(HungTaskReports::On));
+        assert!(matches!(of(Some("0\n"), Some("0\n")), Ok(HungTaskReports::Off(_))));
+        assert!(matches!(of(None, None), Ok(HungTaskReports::Off(_))));
+        assert!(matches!(of(Some("120\n"), Some("0\n")), Ok(HungTaskReports::UsedUp(_))));
+        assert!(of(Some("x"), Some("10\n")).is_err() && of(Some("120\n"), Some("")).is_err());
+        assert!(Node::in_memory(Memory::new()).hung_task_reports().is_err(), "a tree without /proc/sys");
     }
 
     proptest! {

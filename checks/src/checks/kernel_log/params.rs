@@ -18,7 +18,8 @@ use serde::Deserialize;
 /// of floppy and optical drives, and requests that a disk merely does not know, do not count.
 ///
 /// A log that has lost its beginning passes when it reaches back an hour, and the finding says from when on it was seen. Where
-/// it may not be read, `oom` can still pass: the kernel counts the processes that it killed (/proc/vmstat).
+/// it may not be read, `oom` can still pass: the kernel counts the processes that it killed (/proc/vmstat). Where the kernel
+/// does not look for tasks that hang, they are not judged; where it has written its last report of them, it is not known.
 ///
 /// ## Why it matters
 /// A node that kills processes, whose disks give errors or whose memory fails does so again once it has work, and takes pods

@@ -9,8 +9,19 @@ fn log(rest: &str) -> Memory {
     whole(&format!("from=0.000000 start=seen{rest}"))
 }
 
+/// A kernel that reports tasks that hang.
+fn reporting() -> Memory {
+    hung("120", "10")
+}
+
+fn hung(seconds: &str, warnings: &str) -> Memory {
+    Memory::new()
+        .file("/proc/sys/kernel/hung_task_timeout_secs", format!("{seconds}\n"))
+        .file("/proc/sys/kernel/hung_task_warnings", format!("{warnings}\n"))
+}
+
 fn whole(rest: &str) -> Memory {
-    Memory::new().probe(Probe::KernelLog, &format!("ok, {NOW} lines=400 untimed=0 {rest}"))
+    reporting().probe(Probe::KernelLog, &format!("ok, {NOW} lines=400 untimed=0 {rest}"))
 }
 
 fn ask_with(with: &str, memory: Memory) -> Vec<Finding> {
@@ -120,7 +131,7 @@ fn a_log_that_has_lost_its_beginning() {
 #[test]
 fn a_log_without_times() {
     let untimed = |rest: &str| {
-        Memory::new().probe(Probe::KernelLog, &format!("ok, {NOW} lines=400 untimed=400 from=- {rest}"))
+        reporting().probe(Probe::KernelLog, &format!("ok, {NOW} lines=400 untimed=400 from=- {rest}"))
     };
     let found = of("disks", untimed("start=seen disk=1; disk - x"));
     assert_eq!(
@@ -180,6 +191,23 @@ fn marks_of_the_kernel() {
         let found = ask(tainted(1 << bit, &lost)).into_iter().find(|f| f.subject() == subject).unwrap();
         assert_eq!(found.outcome(), &Outcome::Pass);
         assert!(found.all_notes()[0].starts_with("since the start there were"), "{found:?}");
+    }
+}
+
+#[test]
+fn who_does_not_look_for_hung_tasks_finds_none() {
+    let answer = format!("ok, {NOW} lines=400 untimed=0 from=0.000000 start=seen");
+    let of = |memory: Memory, answer: &str| of("hung-tasks", memory.probe(Probe::KernelLog, answer));
+    assert_eq!(of(hung("120", "-1"), &answer).outcome(), &Outcome::Pass);
+    assert_eq!(of(hung("0", "10"), &answer).outcome(), &Outcome::NotApplicable);
+    let used_up = of(hung("120", "0"), &answer);
+    assert!(undetermined(&used_up) && used_up.message().contains("hung_task_warnings"), "{used_up:?}");
+    // Taking the settings away makes it no better.
+    assert!(undetermined(&of(Memory::new(), &answer)));
+    // What was reported counts.
+    let reported = format!("{answer} hung-task=1; hung-task 172000.000000 x");
+    for memory in [hung("0", "0"), hung("120", "0"), Memory::new()] {
+        assert_eq!(of(memory, &reported).outcome(), &Outcome::Problem);
     }
 }
 
