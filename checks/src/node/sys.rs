@@ -221,8 +221,8 @@ pub(super) fn micros_since_boot() -> io::Result<u64> {
     if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    let part = |number: i64| u64::try_from(number).unwrap_or(0);
-    Ok(part(now.tv_sec).saturating_mul(1_000_000).saturating_add(part(now.tv_nsec) / 1000))
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+    Ok(seconds.saturating_mul(1_000_000).saturating_add(nanos / 1000))
 }
 
 /// The descriptor that a system call returned, or its error.
