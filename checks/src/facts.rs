@@ -17,6 +17,7 @@ pub mod hosts;
 pub mod kallsyms;
 pub mod kcore;
 pub mod kernel_config;
+pub mod kernel_log;
 pub mod lookup;
 pub mod memory;
 pub(crate) mod module_options;

@@ -18,7 +18,8 @@ pub use allow::{Allow, Allowed};
 pub use door::{Access, Door, FileKind, Filesystem as FilesystemType, ReadError, ReadErrorKind};
 pub use filesystem::Filesystem;
 pub use memory::Memory;
-pub use probe::{Answer, Probe, Probed};
+pub(crate) use probe::micros;
+pub use probe::{Answer, LogKind, Probe, Probed};
 pub use watch::Watch;
 
 use crate::evidence::{Evidence, Unknown};

@@ -8,9 +8,9 @@ use crate::{
         Apparmor, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
         DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck, Executables, Files, Filesystems,
         Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables, KernelConfigCheck,
-        KernelModules, KernelRestrictions, KernelVersion, Limits, MemoryCheck, Namespaces, Numa,
-        OperatingSystem, Packages, Ports, Pressure, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl,
-        Tcp, Users,
+        KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, Limits, MemoryCheck, Namespaces,
+        Numa, OperatingSystem, Packages, Ports, Pressure, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap,
+        Sysctl, Tcp, Users,
     },
 };
 
@@ -51,6 +51,7 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Users,
     &Packages,
     &Pressure,
+    &KernelLogCheck,
     &Hugepages,
     &Numa,
     &Firewall,

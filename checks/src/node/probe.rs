@@ -3,11 +3,15 @@
 
 mod connect;
 mod disk;
+mod kernel_log;
 mod listeners;
 mod lookup;
 mod netlink;
 mod nftables;
 mod run;
+
+pub use kernel_log::LogKind;
+pub(crate) use kernel_log::micros;
 
 use super::{Allow, ReadError, ReadErrorKind, sys};
 use crate::{errno, evidence::Evidence};
@@ -47,6 +51,10 @@ pub enum Probe {
     },
     /// What the kernel knows of its clock.
     Clock,
+    /// What the kernel's log tells of trouble. All of it comes with one call, and nothing of it is taken away. /dev/kmsg, which
+    /// has the same, takes a call for every line: for 406 lines 408 calls and 0.26 ms against one call and 0.33 ms (measured
+    /// on 6.18), and it is seldom there in a container.
+    KernelLog,
     /// The base chains of nftables, over netlink. Asked only where nf_tables is there already: the kernel would load it.
     Nftables,
     /// The listeners of TCP, over netlink. Asked only where tcp_diag is there already: the kernel would load it.
@@ -120,6 +128,7 @@ impl Probe {
             Self::Clock => "adjtimex(2)",
             Self::Nftables => "netlink(NFT_MSG_GETCHAIN, NFT_MSG_GETRULE)",
             Self::Listeners => "netlink(SOCK_DIAG_BY_FAMILY, TCP_LISTEN)",
+            Self::KernelLog => "syslog(SYSLOG_ACTION_READ_ALL)",
             Self::Run { .. } => "run",
             Self::Lookup { .. } => "DNS",
             Self::Connect { .. } => "connect(2)",
@@ -146,7 +155,9 @@ impl Probe {
                 let by = if *by_proxy { "by proxy " } else { "" };
                 format!("{by}{address}: {host}:{port}{path}").into()
             }
-            Self::CgroupDeviceLoad | Self::Clock | Self::Nftables | Self::Listeners => return None,
+            Self::CgroupDeviceLoad | Self::Clock | Self::Nftables | Self::Listeners | Self::KernelLog => {
+                return None;
+            }
         })
     }
 
@@ -160,7 +171,8 @@ impl Probe {
             | Self::EntryTypes { .. }
             | Self::Clock
             | Self::Nftables
-            | Self::Listeners => None,
+            | Self::Listeners
+            | Self::KernelLog => None,
             Self::DiskLatency { .. } => Some(Allow::Write),
             Self::Run { .. } => Some(Allow::Exec),
             Self::Lookup { .. } | Self::Connect { .. } | Self::Fetch { .. } => Some(Allow::Network),
@@ -178,6 +190,7 @@ impl Probe {
                 sys::open_cgroup_event(open(directory)?.as_fd()).map(|()| "ok".to_owned())
             }
             Self::Clock => sys::read_clock(),
+            Self::KernelLog => kernel_log(),
             Self::Nftables => nftables::dump().map_err(Into::into),
             Self::Listeners => listeners::dump().map_err(Into::into),
             Self::Run { program, arguments, millis } => return answer(run::run(program, arguments, *millis)),
@@ -208,6 +221,11 @@ fn answer(result: io::Result<Result<String, String>>) -> Result<Answer, ReadErro
         Ok(Err(text)) => Answer::Errno(text),
         Err(e) => Answer::Errno(errno_name(&e)),
     })
+}
+
+fn kernel_log() -> io::Result<String> {
+    let log = sys::read_kernel_log(kernel_log::LIMIT)?;
+    Ok(kernel_log::digest(&log, sys::micros_since_boot()?))
 }
 
 /// The question in one line: the call and what it is asked about. Different questions have different lines.

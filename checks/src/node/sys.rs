@@ -1,5 +1,5 @@
 //! The system calls for which rustix has no safe wrapper, each asked without changing anything: bpf(2) with
-//! BPF_PROG_QUERY and BPF_PROG_LOAD, perf_event_open(2) for a cgroup, and adjtimex(2).
+//! BPF_PROG_QUERY and BPF_PROG_LOAD, perf_event_open(2) for a cgroup, adjtimex(2), syslog(2) and clock_gettime(2).
 //!
 //! Numbers and layouts are those of include/uapi/linux/bpf.h and include/uapi/linux/perf_event.h; libc has neither.
 //! The kernel takes the first, shorter forms of both structures on every version, and reads the rest as zero.
@@ -25,6 +25,8 @@ const PERF_COUNT_SW_CPU_CLOCK: u64 = 0;
 /// The `pid` is a directory of a cgroup; the descriptor is closed on exec.
 const PERF_FLAG_PID_CGROUP: libc::c_ulong = 1 << 2;
 const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
+/// include/linux/syslog.h: reads the whole log and leaves it as it is. (4 and 5 would clear it.)
+const SYSLOG_ACTION_READ_ALL: libc::c_long = 3;
 /// The bit field `disabled`, the first of its word.
 const PERF_DISABLED: u64 = if cfg!(target_endian = "big") { 1 << 63 } else { 1 };
 
@@ -185,6 +187,42 @@ pub(super) fn read_clock() -> io::Result<String> {
     }
     let (status, max, estimated) = (timex.status, timex.maxerror, timex.esterror);
     Ok(format!("ok, state={state} status={status} maxerror={max} esterror={estimated}"))
+}
+
+/// The text of the kernel's log, its last `limit` bytes of whole records at most; what `dmesg --clear` has hidden is not in
+/// it. It takes CAP_SYSLOG where `kernel.dmesg_restrict` is 1, else nothing (kernel/printk/printk.c,
+/// `check_syslog_permissions`).
+///
+/// # Errors
+/// EPERM where this process may not read it, or a seccomp filter forbids it; ENOSYS in a kernel without CONFIG_PRINTK.
+pub(super) fn read_kernel_log(limit: usize) -> io::Result<Vec<u8>> {
+    let mut text = vec![0_u8; limit];
+    let size = libc::c_long::try_from(limit).map_err(io::Error::other)?;
+    // SAFETY: the kernel writes at most `size` bytes to `text`, which has that many and outlives the call.
+    let read = unsafe { libc::syscall(libc::SYS_syslog, SYSLOG_ACTION_READ_ALL, text.as_mut_ptr(), size) };
+    match usize::try_from(read) {
+        Ok(read) => {
+            text.truncate(read);
+            Ok(text)
+        }
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The time since boot without that of sleep, as in the kernel's log (`local_clock`), but for what the two clocks drift apart.
+/// No system call where there is a vDSO.
+///
+/// # Errors
+/// None on Linux.
+pub(super) fn micros_since_boot() -> io::Result<u64> {
+    // SAFETY: both fields are numbers, for which zero is a value.
+    let mut now: libc::timespec = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel fills `now`, which is of the size that it expects, and keeps no pointer to it.
+    if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+    Ok(seconds.saturating_mul(1_000_000).saturating_add(nanos / 1000))
 }
 
 /// The descriptor that a system call returned, or its error.
