@@ -10,9 +10,10 @@
 
 use super::{Access, Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door};
 use rustix::{
+    buffer::spare_capacity,
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags},
-    io::Errno,
+    io::{Errno, read},
 };
 use std::{
     path::Path,
@@ -153,18 +154,35 @@ fn regular(path: &str, handle: BorrowedFd<'_>) -> Result<(), ReadError> {
     Err(ReadError::new(path, ReadErrorKind::WrongKind(found)))
 }
 
-/// A larger buffer that begins with `filled`. Where the file tells its size (all but those of /proc), that is room enough,
-/// and one byte more tells that nothing follows. Fresh zeroed memory costs nothing until it is used; growing does.
-fn larger(file: &OwnedFd, filled: &[u8], limit: usize) -> Vec<u8> {
-    let told = fs::fstat(file).ok().and_then(|stat| usize::try_from(stat.st_size).ok());
-    let room =
-        told.filter(|size| *size >= filled.len()).map_or(filled.len() * 4, |size| size.saturating_add(1));
-    // More at any rate, or the loop would not end.
-    let mut bytes = vec![0; room.max(filled.len() + 1).min(limit.saturating_add(1))];
-    if let Some(start) = bytes.get_mut(..filled.len()) {
-        start.copy_from_slice(filled);
+/// Reads on to the end behind what is there. Where the file tells its size (all but those of /proc), that is room enough, and
+/// one byte more tells that nothing follows.
+fn read_on(path: &str, file: &OwnedFd, bytes: &mut Vec<u8>, limit: usize) -> Result<(), ReadError> {
+    let told = fs::fstat(file).ok().and_then(|stat| usize::try_from(stat.st_size).ok()).unwrap_or_default();
+    loop {
+        if bytes.len() == bytes.capacity() {
+            if bytes.len() > limit {
+                return Err(ReadError::new(path, ReadErrorKind::TooLarge(limit)));
+            }
+            let room = if told >= bytes.len() { told.saturating_add(1) } else { bytes.len() * 4 };
+            // More at any rate, or the loop would not end.
+            let room = room.max(bytes.len() + 1).min(limit.saturating_add(1));
+            bytes.reserve_exact(room - bytes.len());
+        }
+        match read(file, spare_capacity(bytes)) {
+            Ok(0) => return Ok(()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(error(path, e)),
+        }
     }
-    bytes
+}
+
+/// Whether a read of so few bytes was the whole file: what the live kernel shows of one value comes at once, from a page at most
+/// (Documentation/filesystems/sysfs.rst; kernel/sysctl.c). Those of cgroups can be lists.
+fn was_whole(path: &str, length: usize) -> bool {
+    const PAGE: usize = 4096;
+    let one_value =
+        path.starts_with("/proc/sys/") || (path.starts_with("/sys/") && !path.starts_with("/sys/fs/cgroup/"));
+    one_value && length > 0 && length < PAGE
 }
 
 fn error(path: &str, errno: Errno) -> ReadError {
@@ -186,27 +204,28 @@ impl Door for Filesystem {
 
     fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, ReadError> {
         let file = self.open_file(path)?;
-        let mut bytes = vec![0; FIRST_READ.min(limit + 1)];
+        // Most files fit on the stack, and only what is there is copied.
+        let mut stack = [0; FIRST_READ];
         let mut filled = 0;
-        loop {
-            if filled == bytes.len() {
-                if filled > limit {
-                    return Err(ReadError::new(path, ReadErrorKind::TooLarge(limit)));
-                }
-                bytes = larger(&file, &bytes, limit);
-            }
-            match rustix::io::read(&file, &mut bytes[filled..]) {
+        while filled < FIRST_READ {
+            match read(&file, &mut stack[filled..]) {
                 Ok(0) => break,
                 Ok(n) => filled += n,
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(error(path, e)),
             }
+            if self.origin == Origin::Live && was_whole(path, filled) {
+                break;
+            }
         }
-        if filled > limit {
+        let mut bytes = stack[..filled].to_vec();
+        if filled == FIRST_READ {
+            read_on(path, &file, &mut bytes, limit)?;
+            bytes.shrink_to_fit();
+        }
+        if bytes.len() > limit {
             return Err(ReadError::new(path, ReadErrorKind::TooLarge(limit)));
         }
-        bytes.truncate(filled);
-        bytes.shrink_to_fit();
         Ok(bytes)
     }
 
