@@ -28,6 +28,9 @@ dist: ## one static file for any x86-64 Linux, and its SHA-256, in dist/
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC)
 	install -D -m 755 $(TARGET_DIR)/$(STATIC)/release/preflight dist/$(DIST)
 	cd dist && sha256sum $(DIST) >$(DIST).sha256
+layout: ## learn anew what usual runs execute, for the layout of that file (needs valgrind)
+	CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC)
+	build/layout.py $(TARGET_DIR)/$(STATIC)/release/preflight
 dist-test: dist ## run that file in an empty chroot with only /proc and /sys (root or user namespaces)
 	tests/dist.sh dist/$(DIST)
 vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and kills against their memory (Debian only)
@@ -35,4 +38,4 @@ vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and 
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf dist
-.PHONY: help build test lint docs install dist dist-test vm clean
+.PHONY: help build test lint docs install dist layout dist-test vm clean

@@ -26,6 +26,8 @@ extern crate self as preflight_checks;
 use std::{env, error::Error, fs, path::Path};
 
 const PROFILES: &str = "configs/profiles";
+/// How the linker lays out the static program: docs/decisions/0002-size-and-speed.md.
+const LAYOUT: &str = "build/layout.ld";
 
 #[allow(clippy::disallowed_methods, reason = "these are files of the source, not of a node")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -35,6 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["src/policy/checksum.rs", "src/policy/compact.rs", "src/policy/yaml.rs", "checks/src/value.rs"]
     {
         println!("cargo::rerun-if-changed={source}");
+    }
+    println!("cargo::rerun-if-changed={LAYOUT}");
+    let is_static =
+        env::var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|all| all.split(',').any(|one| one == "crt-static"));
+    if is_static && env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{LAYOUT}");
     }
     let out = env::var("OUT_DIR")?;
     for entry in fs::read_dir(PROFILES)? {

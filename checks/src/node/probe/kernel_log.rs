@@ -4,7 +4,7 @@ mod patterns;
 
 pub use patterns::LogKind;
 
-use patterns::classify;
+use patterns::Classifier;
 use std::fmt::Write as _;
 
 /// How much of the end of the log is read. Kernels are built with 128 or 256 KiB (CONFIG_LOG_BUF_SHIFT). To ask for less
@@ -50,6 +50,7 @@ impl<'a> Found<'a> {
 /// `start` is `seen`, `lost`, or `gvisor` where no Linux wrote it. Of each kind the number of lines is told, and the first
 /// and the last of them follow, each behind `; `: kind, time or `-`, and what [`safe`] leaves of the text.
 pub(super) fn digest(log: &[u8], now: u64) -> String {
+    let classifier = Classifier::of(log);
     let log = String::from_utf8_lossy(log);
     let (mut lines, mut untimed, mut from, mut start) = (0_usize, 0_usize, None, "lost");
     let mut found: [Found<'_>; LogKind::ALL.len()] = Default::default();
@@ -60,7 +61,7 @@ pub(super) fn digest(log: &[u8], now: u64) -> String {
         if lines <= FIRST_LINES && start == "lost" {
             start = beginning(line.text);
         }
-        if let Some(kind) = classify(line.text) {
+        if let Some(kind) = classifier.classify(line.text) {
             found[kind as usize].push(line);
         }
     }

@@ -4,6 +4,8 @@
 //! seldom did. So the prefixes are taken off, and of the text only what stayed is asked for. The versions say where the
 //! text was read; between them it is the same.
 
+use memchr::memmem;
+
 /// What a line tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogKind {
@@ -131,23 +133,54 @@ const PATTERNS: &[Pattern] = &[
 /// What stands in front of some texts in some versions.
 const PREFIXES: [&str; 3] = ["NMI watchdog: ", "watchdog: ", "rcu: "];
 
-/// What a line tells of; nothing for the very most.
-pub(super) fn classify(line: &str) -> Option<LogKind> {
+/// What stands somewhere in a line, not at its start.
+const REQUEST: &str = " error, dev ";
+const HARDWARE: &str = "[Hardware Error]: ";
+const PCIE: &str = "PCIe Bus Error: severity=Uncorrect";
+const OOPS: &str = "[#";
+
+/// Classifies the lines of one log. What is not in the whole log is looked for in none of its lines: a search in each of
+/// them costs more than all the rest of a run.
+pub(super) struct Classifier {
+    has: [bool; 3],
+}
+
+impl Classifier {
+    /// For the lines of this log.
+    pub(super) fn of(log: &[u8]) -> Self {
+        let has = |parts: &[&str]| parts.iter().any(|part| memmem::find(log, part.as_bytes()).is_some());
+        Self { has: [has(&[REQUEST]), has(&[HARDWARE, PCIE]), has(&[OOPS])] }
+    }
+
+    /// What a line tells of; nothing for the very most.
+    pub(super) fn classify(&self, line: &str) -> Option<LogKind> {
+        let text = without_prefixes(line);
+        let [request, hardware, oops] = self.has;
+        begins(text)
+            .or_else(|| request.then(|| request_error(text)).flatten())
+            .or_else(|| buffer_error(text))
+            .or_else(|| hardware.then(|| reported(text)).flatten())
+            .or_else(|| oops.then(|| died(text)).flatten())
+    }
+}
+
+fn without_prefixes(line: &str) -> &str {
     let mut text = line;
     while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)) {
         text = rest;
     }
-    let text = without_cpu(text);
+    without_cpu(text)
+}
+
+/// By its beginning, and what follows that.
+fn begins(text: &str) -> Option<LogKind> {
+    let first = text.as_bytes().first();
     let fits = |pattern: &&Pattern| {
-        let rest = text.strip_prefix(pattern.1);
+        // Most lines differ from most patterns in the first letter.
+        let rest = if first == pattern.1.as_bytes().first() { text.strip_prefix(pattern.1) } else { None };
         rest.is_some_and(|rest| pattern.2.iter().try_fold(rest, |rest, part| after(rest, part)).is_some())
     };
-    let known = PATTERNS.iter().find(fits).map(|pattern| pattern.0);
-    known
-        .or_else(|| request_error(text))
-        .or_else(|| buffer_error(text))
-        .or_else(|| reported(text))
-        .or_else(|| died(text))
+    PATTERNS.iter().find(fits).map(|pattern| pattern.0)
 }
 
 fn after<'a>(text: &'a str, part: &str) -> Option<&'a str> {
@@ -181,7 +214,7 @@ const OPTIONAL: [&str; 4] = ["(DISCARD)", "(SECURE_ERASE)", "(WRITE_SAME)", "(WR
 /// block/blk-core.c, print_req_error, later blk-mq.c, blk_print_req_error: `I/O error, dev sda, sector 2048`, with
 /// `end_request: ` (3.x), `blk_update_request: ` or `print_req_error: ` (4.x and 5.x) in front, and later ` op 0x0:(READ) flags 0x0 …` behind.
 fn request_error(text: &str) -> Option<LogKind> {
-    let (error, rest) = text.split_once(" error, dev ")?;
+    let (error, rest) = text.split_once(REQUEST)?;
     let (device, request) = rest.split_once(", sector ")?;
     let error = error.rsplit(": ").next().unwrap_or(error);
     let is_harmless =
@@ -205,8 +238,8 @@ fn is_removable(device: &str) -> bool {
 /// `CPU 0: Machine Check: 0 Bank 5: …`), drivers/edac/mce_amd.c, drivers/firmware/efi/cper.c (`event severity: …`); and
 /// drivers/pci/pcie/aer.c, aer_print_error (`Uncorrected (Fatal)`, later `Uncorrectable (Fatal)`).
 fn reported(text: &str) -> Option<LogKind> {
-    let Some((before, report)) = text.split_once("[Hardware Error]: ") else {
-        return text.contains("PCIe Bus Error: severity=Uncorrect").then_some(LogKind::Hardware);
+    let Some((before, report)) = text.split_once(HARDWARE) else {
+        return text.contains(PCIE).then_some(LogKind::Hardware);
     };
     let kind = match report.trim_start().strip_prefix("event severity: ") {
         Some("corrected" | "info") => LogKind::Corrected,
@@ -222,7 +255,7 @@ fn reported(text: &str) -> Option<LogKind> {
 /// later `Oops: Oops: …` and `Oops: general protection fault, …`), `general protection fault: 0000 [#1]`,
 /// `invalid opcode: 0000 [#1]`, `Internal error: Oops: 96000004 [#1]` (arch/arm64/kernel/traps.c).
 fn died(text: &str) -> Option<LogKind> {
-    let (number, _) = after(text, "[#")?.split_once(']')?;
+    let (number, _) = after(text, OOPS)?.split_once(']')?;
     (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some(LogKind::Oops)
 }
 
@@ -230,6 +263,10 @@ fn died(text: &str) -> Option<LogKind> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn classify(line: &str) -> Option<LogKind> {
+        Classifier::of(line.as_bytes()).classify(line)
+    }
 
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table")]
