@@ -4,12 +4,6 @@
 use super::{Play, evidence};
 use crate::{common::process::words, scene::Viewer};
 
-/// Mounts a file with this text (for printf) over `path`, or over its directory where the file is not there.
-fn over(path: &str, text: &str) -> String {
-    let name = path.replace('/', "-");
-    format!("printf '{text}' > $DIR/{name}; chmod 644 $DIR/{name}; mount --bind $DIR/{name} {path}")
-}
-
 /// /etc as a file system of its own, with the accounts that are needed to run at all.
 const OWN_ETC: &str =
     "cp /etc/passwd /etc/group /etc/nsswitch.conf $DIR; mount -t tmpfs tmpfs /etc; chmod 755 /etc
@@ -47,6 +41,11 @@ fn what_goes_by_a_proxy() {
     let quiet = format!("{OWN_ETC}\n: > /etc/environment");
     let Some(report) = Play::new("no proxy", &quiet).judge(&[rule]) else { return };
     assert_eq!(report.brief("proxy/environment"), "pass none", "{report}");
+    // What nobody may read may set one.
+    let closed = format!("{quiet}; chmod 600 /etc/environment");
+    let play = Play { viewer: Viewer::Nobody, ..Play::new("a closed environment", &closed) };
+    let Some(report) = play.judge(&[rule]) else { return };
+    assert_eq!(report.brief("proxy/environment"), "warn? unknown", "{report}");
     let proxy = "export HTTPS_PROXY=http://user:secret@proxy.example:3128";
     for (name, no_proxy, want) in
         [("spared", "10.0.0.0/8,.svc", "pass spared"), ("proxied", "localhost", "warn proxied")]
@@ -104,8 +103,8 @@ fn files_as_they_should_be_and_not() {
 fn users_and_groups() {
     let set = [
         OWN_ETC,
-        &over("/etc/passwd", "root:x:0:0::/:/bin/sh\\nkubelet:x:991:991::/:/bin/false\\n"),
-        &over("/etc/group", "root:x:0:\\netcd:x:990:kubelet\\n"),
+        "printf 'root:x:0:0::/:/bin/sh\\nkubelet:x:991:991::/:/bin/false\\n' > /etc/passwd",
+        "printf 'root:x:0:\\netcd:x:990:kubelet\\n' > /etc/group",
         "echo 'passwd: files' > /etc/nsswitch.conf; echo 'group: files' >> /etc/nsswitch.conf",
         "echo kubelet:65536:65536 | tee /etc/subuid > /etc/subgid",
     ]

@@ -8,7 +8,7 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// The holder of sockets, and who tries to have the same ports: `address port kind` a line, of TCP and of UDP.
-const HOLD: &str = r#"
+const HOLD: &str = r"
 import os, socket, sys
 directory = os.environ['DIR']
 HELD = [('0.0.0.0', 1), ('127.0.0.1', 2), ('::', 3), ('only', 4), ('::1', 5), ('::ffff:127.0.0.1', 6)]
@@ -47,7 +47,7 @@ with open(directory + '/said.new', 'w') as said:
 os.rename(directory + '/said.new', directory + '/said')
 import signal
 signal.pause()
-"#;
+";
 
 fn play(viewer: Viewer, rules: &[&str]) -> Option<(Report, String)> {
     let set = format!(
