@@ -188,7 +188,7 @@ const OWN_ETC: &str = "mount -t tmpfs tmpfs /etc; chmod 755 /etc";
 fn the_name_and_where_it_leads() {
     let set = |name: &str, at_boot: &str, hosts: &str| {
         format!(
-            "{OWN_ETC}; hostname {name}; printf '{at_boot}' > /etc/hostname; printf '{hosts}' > /etc/hosts"
+            "{OWN_ETC}; echo {name} > /proc/sys/kernel/hostname; printf '{at_boot}' > /etc/hostname; printf '{hosts}' > /etc/hosts"
         )
     };
     let good = "127.0.0.1 localhost\\n192.0.2.2 n1.example n1\\n";
@@ -215,7 +215,9 @@ fn the_name_and_where_it_leads() {
 #[test]
 fn what_nobody_may_read_is_not_known() {
     for path in ["/etc/hostname", "/etc/hosts"] {
-        let set = format!("{OWN_ETC}; hostname n1; echo n1 > /etc/hostname; touch {path}; chmod 600 {path}");
+        let set = format!(
+            "{OWN_ETC}; echo n1 | tee /proc/sys/kernel/hostname > /etc/hostname; touch {path}; chmod 600 {path}"
+        );
         let play = Play { viewer: Viewer::Nobody, ..Play::new("a closed file", &set) };
         let Some(report) = play.judge(&["{check: hostname}"]) else { return };
         assert_eq!(report.brief("hostname/name"), "warn? unknown", "{path}: {report}");
