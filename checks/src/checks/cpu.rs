@@ -171,8 +171,8 @@ fn count(least: u32, node: &Node) -> Finding {
         }));
     }
     // A quota or a cpuset that could not be read may be smaller.
-    if let Some(e) = quota.unread.first() {
-        return unknown(&e.unknown());
+    if let Some(why) = quota.unread.first() {
+        return unknown(why);
     }
     if found.allowed.is_none() {
         let status = node.read(&node.proc_self("status"));

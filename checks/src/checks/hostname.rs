@@ -3,12 +3,13 @@
 use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
+    facts::Known,
     finding::{Finding, Findings, Remedy, Severity},
-    node::{Node, ReadError},
+    node::{Node, Read, ReadError},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 /// The host name can be the name of a node, and leads to it.
 ///
@@ -117,13 +118,14 @@ fn judge(params: &HostnameParams, node: &Node) -> Finding {
         let message = format!("the host name is `{name}`, as on every machine that was never named");
         return problem(Severity::Fail, "localhost", message, vec![], rename());
     }
-    if let Some((other, evidence)) = other_at_boot(&name, node) {
+    let at_boot = other_at_boot(&name, node);
+    if let Ok(Some((other, evidence))) = &at_boot {
         let message = format!("the host name is `{name}` now, and `{other}` after the next boot");
         let remedy = Remedy::new("Make the name last").command(format!("hostnamectl set-hostname {name}"));
-        return problem(Severity::Warn, "changes-at-boot", message, vec![evidence], remedy);
+        return problem(Severity::Warn, "changes-at-boot", message, vec![evidence.clone()], remedy);
     }
     let addresses = addresses(&name, node);
-    if let [(address, evidence)] = addresses.as_slice()
+    if let Ok([(address, evidence)]) = addresses.as_deref()
         && address.is_loopback()
         && !is_debian_habit(*address)
     {
@@ -135,6 +137,13 @@ fn judge(params: &HostnameParams, node: &Node) -> Finding {
         .persistent(format!("in /etc/hosts: ADDRESS {name}"));
         return problem(Severity::Warn, "loopback", message, vec![evidence.clone()], remedy);
     }
+    let addresses = match at_boot.and(addresses) {
+        Ok(addresses) => addresses,
+        Err(unknown) => {
+            let message = format!("whether `{name}` lasts and leads to this node could not be determined");
+            return Finding::undetermined(Severity::Warn, SUBJECT, "unknown", message, &unknown);
+        }
+    };
     let proof = Proof::new(seen).and_all(addresses.iter().map(|(_, evidence)| evidence.clone()));
     let finding = Finding::pass(SUBJECT, "fit", format!("`{name}` can be the name of a node"), proof);
     let habit = addresses.iter().any(|(address, _)| is_debian_habit(*address));
@@ -175,24 +184,34 @@ fn invalid(name: &str) -> Option<&'static str> {
 }
 
 /// The name that the next boot gives, where it is another one. systemd takes the first line that is no comment.
-fn other_at_boot(name: &str, node: &Node) -> Option<(String, Evidence)> {
+fn other_at_boot(name: &str, node: &Node) -> Known<Option<(String, Evidence)>> {
     let read = node.read(AT_BOOT);
-    let text = read.text().ok()?;
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
-    (!line.eq_ignore_ascii_case(name)).then(|| (line.to_owned(), read.quote(line)))
+    let Some(text) = text_if_there(&read, node)? else { return Ok(None) };
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    let other = line.filter(|line| !line.eq_ignore_ascii_case(name));
+    Ok(other.map(|line| (line.to_owned(), read.quote(line))))
 }
 
 /// The addresses that /etc/hosts gives to the name.
-fn addresses(name: &str, node: &Node) -> Vec<(IpAddr, Evidence)> {
+fn addresses(name: &str, node: &Node) -> Known<Vec<(IpAddr, Evidence)>> {
     let read = node.read(HOSTS);
-    let Ok(text) = read.text() else { return Vec::new() };
+    let Some(text) = text_if_there(&read, node)? else { return Ok(Vec::new()) };
     let of_line = |line: &str| {
         let line = line.split('#').next().unwrap_or_default().trim();
         let mut words = line.split_whitespace();
         let address: IpAddr = words.next()?.parse().ok()?;
         words.any(|word| word.eq_ignore_ascii_case(name)).then(|| (address, read.quote(line)))
     };
-    text.lines().filter_map(of_line).take(8).collect()
+    Ok(text.lines().filter_map(of_line).take(8).collect())
+}
+
+/// What a file says; none where it is not there but /etc is. One that can't be read may say anything.
+fn text_if_there<'a>(read: &'a Read, node: &Node) -> Known<Option<Cow<'a, str>>> {
+    match read.text() {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.is_missing() && node.kind("/etc").is_ok() => Ok(None),
+        Err(e) => Err(e.unknown()),
+    }
 }
 
 #[cfg(test)]
@@ -204,7 +223,7 @@ mod tests {
     };
 
     fn named(name: &str) -> Memory {
-        Memory::new().file(RUNNING, format!("{name}\n"))
+        Memory::new().file(RUNNING, format!("{name}\n")).file("/etc/passwd", "")
     }
 
     fn ask(memory: Memory) -> Finding {
@@ -255,9 +274,14 @@ mod tests {
     #[test]
     fn what_can_t_be_read_is_not_known() {
         let denied = Memory::new().error(RUNNING, ReadErrorKind::Denied("EACCES"));
-        for memory in [Memory::new(), named(""), denied] {
+        let closed = |path: &str| named("n1").error(path, ReadErrorKind::Denied("EACCES"));
+        let part = Memory::new().file(RUNNING, "n1\n");
+        for memory in [Memory::new(), named(""), denied, closed(AT_BOOT), closed(HOSTS), part] {
             assert!(matches!(ask(memory).outcome(), Outcome::Undetermined(_)));
         }
+        // What can be read is judged all the same.
+        let found = ask(closed(AT_BOOT).file(HOSTS, "127.0.0.1 n1\n"));
+        assert_eq!(found.reason(), "loopback");
     }
 
     #[test]

@@ -146,6 +146,12 @@ fn machine_id(node: &Node) -> Finding {
                 Remedy::new(format!("Have {DBUS} be a link")).command(format!("ln -sf {MACHINE_ID} {DBUS}")),
             );
     }
+    // One that can't be read may be that of another machine.
+    if let Err(e) = dbus.text()
+        && !e.is_missing()
+    {
+        return unknown(SUBJECT, &e.unknown());
+    }
     let message = format!("the machine-id is {text}");
     Finding::pass(SUBJECT, "own", message, read.quote(text))
         .note("whether another node has the same, comparing their reports tells")
@@ -276,7 +282,9 @@ mod tests {
         let found = ask(Memory::new().file(MACHINE_ID, ID)).remove(0);
         assert_eq!(found.all_evidence()[0].observed, ID, "so that reports can be compared");
         let clone = Memory::new().file(MACHINE_ID, ID).file(DBUS, "c08dfa6083e7567a1921a715000001fb\n");
-        assert_eq!(ask(clone)[0].reason(), "differs");
+        assert_eq!(ask(clone.clone())[0].reason(), "differs");
+        let denied = clone.error(DBUS, ReadErrorKind::Denied("EACCES"));
+        assert!(matches!(ask(denied)[0].outcome(), Outcome::Undetermined(_)));
         assert_eq!(ask(Memory::new().file("/etc/fstab", ""))[0].reason(), "missing");
         for memory in [Memory::new(), Memory::new().error(MACHINE_ID, ReadErrorKind::Denied("EACCES"))] {
             assert!(matches!(ask(memory)[0].outcome(), Outcome::Undetermined(_)));

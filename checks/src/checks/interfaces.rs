@@ -16,8 +16,8 @@ use std::collections::BTreeSet;
 /// ## What it looks at
 /// For each family that is asked for: the default route in the main table (/proc/net/route, /proc/net/ipv6_route), the
 /// interface that it goes by (/sys/class/net: switched on, operstate, MTU), and the addresses of the node other than
-/// loopback and link-local ones (/proc/net/fib_trie, /proc/net/if_inet6). Rules of policy routing in other tables are not to
-/// be seen in /proc. No packet is sent.
+/// loopback and link-local ones (/proc/net/fib_trie, /proc/net/if_inet6). Where those of IPv4 are empty, /proc/net/fib_triestat
+/// has to show that there is nothing. Rules of policy routing in other tables are not judged. No packet is sent.
 ///
 /// `usable` passes; `no-default-route`, `down` and `no-address` fail; `small-mtu` and `ambiguous` warn.
 ///

@@ -104,8 +104,8 @@ fn total(least: Quantity, node: &Node) -> Finding {
                     .risk(Risk::Service),
             );
     }
-    if let Some(e) = limits.unread.first() {
-        return undetermined(SUBJECT, &e.unknown());
+    if let Some(unknown) = limits.unread.first() {
+        return undetermined(SUBJECT, unknown);
     }
     let message = match &limits.smallest {
         Some(limit) if limit.value < machine => format!("this cgroup may use {} of memory", limit.value),
@@ -144,7 +144,9 @@ mod tests {
     };
 
     fn machine(kib: u64) -> Memory {
-        Memory::new().file("/proc/meminfo", format!("MemTotal: {kib} kB\nMemAvailable: 1048576 kB\n"))
+        Memory::new()
+            .file("/proc/self/mountinfo", "2 1 0:3 / / rw - ext4 ext4 rw\n")
+            .file("/proc/meminfo", format!("MemTotal: {kib} kB\nMemAvailable: 1048576 kB\n"))
     }
 
     fn limited(limit: &str) -> Memory {
@@ -189,6 +191,8 @@ mod tests {
             Memory::new(),
             Memory::new().file("/proc/meminfo", ""),
             Memory::new().error("/proc/meminfo", ReadErrorKind::Denied("EACCES")),
+            limited("536870912\n").without("/proc/self/mountinfo"),
+            limited("536870912\n").without("/proc/self/cgroup"),
             limited("max\n").error("/sys/fs/cgroup/a.slice/memory.max", ReadErrorKind::Denied("EACCES")),
         ] {
             let found = ask(None, memory).remove(0);

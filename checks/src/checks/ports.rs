@@ -9,7 +9,7 @@ use crate::{
     entry::Written,
     evidence::{Proof, Unknown},
     facts::sockets::{Owner, Protocol, Socket, Sockets},
-    finding::{Finding, Findings, Remedy, Risk},
+    finding::{Finding, Findings, Remedy, Risk, Severity},
     node::Node,
 };
 use std::net::{IpAddr, SocketAddr};
@@ -63,7 +63,9 @@ fn named_by_kubeadm(finding: Finding, rule: &PortRule, protocol: Protocol) -> Fi
 
 fn judge(rule: &PortRule, protocol: Protocol, sockets: &Sockets, node: &Node) -> Finding {
     let subject = subject(rule, protocol);
-    let held: Vec<&Socket> = sockets.all.iter().filter(|socket| in_the_way(rule, socket)).collect();
+    let mut held: Vec<&Socket> = sockets.all.iter().filter(|socket| in_the_way(rule, socket)).collect();
+    // Servers first: one end of a conversation may be gone in a moment.
+    held.sort_by_key(|socket| socket.is_connected);
     let Some(first) = held.first() else {
         let message = match rule.port.single() {
             Some(_) => format!("{subject} is free"),
@@ -87,9 +89,11 @@ fn judge(rule: &PortRule, protocol: Protocol, sockets: &Sockets, node: &Node) ->
         None => format!("of {subject} {} are in use; {} {by}", numbers(&held), first.port),
     };
     let seen = held.iter().take(8).enumerate();
-    Finding::problem(rule.severity, subject, "in-use", message)
+    let severity = if first.is_connected { Severity::Warn } else { rule.severity };
+    Finding::problem(severity, subject, "in-use", message)
         .evidence(seen.map(|(i, socket)| evidence(socket, protocol, owner.as_ref().filter(|_| i == 0))))
         .notes(rule.why.clone())
+        .notes(conversation(first))
         .notes(loopback_only(&held))
         .notes(joined(owner.as_ref()))
         .remedy(remedy(owner.as_ref(), first, protocol))
@@ -97,14 +101,18 @@ fn judge(rule: &PortRule, protocol: Protocol, sockets: &Sockets, node: &Node) ->
 
 /// Whether a socket is in the way of a server on this port. On Linux a listener on one address keeps another one from all
 /// addresses (EADDRINUSE), and the other way round; one on `::` holds IPv4 too unless it was set to IPV6_V6ONLY, which
-/// /proc does not tell, but netlink does.
+/// /proc does not tell, but netlink does. A server that wants `::` is taken for one that wants IPv4, too (Go's net.Listen).
 fn in_the_way(rule: &PortRule, socket: &Socket) -> bool {
-    let is_here = rule.port.contains(socket.port) && !socket.is_connected;
-    let keeps_from = |wanted: IpAddr| {
-        let meets = socket.address.is_ipv6() == wanted.is_ipv6() || socket.holds_ipv4();
-        meets && (socket.address == wanted || wanted.is_unspecified() || socket.is_wildcard())
+    let keeps_from = |wanted: IpAddr| match (socket.address.is_ipv6(), wanted.is_ipv6()) {
+        (false, true) => wanted.is_unspecified(),
+        (true, false) => socket.holds_ipv4(),
+        _ => socket.address == wanted || wanted.is_unspecified() || socket.is_wildcard(),
     };
-    is_here && rule.address.is_none_or(keeps_from)
+    // Of a range nobody needs each port, and one end of a conversation may have any of them for a moment.
+    let counts = !socket.is_connected || rule.port.single().is_some();
+    rule.port.contains(socket.port)
+        && counts
+        && rule.address.is_none_or(|wanted| keeps_from(wanted.to_canonical()))
 }
 
 fn evidence(socket: &Socket, protocol: Protocol, owner: Option<&Owner>) -> crate::Evidence {
@@ -122,6 +130,14 @@ fn numbers(held: &[&Socket]) -> String {
     let shown: Vec<String> = ports.iter().take(5).map(u16::to_string).collect();
     let more = ports.len() - shown.len();
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+/// A connected socket of UDP keeps its port from others as any does (net/ipv4/udp.c, `udp_lib_lport_inuse`).
+fn conversation(first: &Socket) -> Option<String> {
+    first.is_connected.then(|| {
+        "what holds it is one end of a conversation, no server; as long as it lasts nobody else can have the port"
+            .to_owned()
+    })
 }
 
 fn loopback_only(held: &[&Socket]) -> Option<String> {

@@ -68,7 +68,8 @@ impl Check for Proxy {
         if targets.is_empty() {
             targets.push("kubernetes.default.svc");
         }
-        if settings.is_empty() {
+        // What can't be read may set one, whatever is set elsewhere.
+        if settings.is_empty() || !unread.is_empty() {
             out.push(none(node, unread.first().map(crate::node::ReadError::unknown)));
         }
         for one in &settings {
@@ -196,10 +197,20 @@ mod tests {
     fn none_and_unknown() {
         let found = ask(&[], Memory::new().file("/proc/self/environ", "HOME=/\0")).remove(0);
         assert_eq!((found.outcome(), found.reason()), (&Outcome::Pass, "none"));
-        for memory in
-            [Memory::new(), Memory::new().error("/proc/self/environ", ReadErrorKind::Denied("EACCES"))]
-        {
+        let denied = |memory: Memory, path: &str| memory.error(path, ReadErrorKind::Denied("EACCES"));
+        for memory in [
+            Memory::new(),
+            denied(Memory::new(), "/proc/self/environ"),
+            denied(Memory::new().file("/proc/self/environ", "HOME=/\0"), "/etc/environment"),
+            denied(environ(".svc"), "/etc/environment"),
+        ] {
             assert!(matches!(ask(&[], memory)[0].outcome(), Outcome::Undetermined(_)));
         }
+        let found = ask(&[], denied(environ(".svc"), "/etc/environment"));
+        assert_eq!(
+            (found.len(), found[1].reason()),
+            (2, "spared"),
+            "what can be read is judged all the same"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The network of the node: routes, addresses and interfaces, as /proc and /sys show them to everybody.
 
+mod fib;
 mod interfaces;
 mod routes;
 
@@ -70,8 +71,9 @@ impl Addresses {
     }
 }
 
-/// The addresses in /proc/net/fib_trie: leaves that are `/32 host LOCAL` (net/ipv4/fib_trie.c, `fib_trie_seq_show`).
-/// None where there is no such leaf: every machine has 127.0.0.1, unless its loopback interface is down.
+/// The addresses in /proc/net/fib_trie: leaves that are `/32 host LOCAL` (net/ipv4/fib_trie.c, `fib_trie_seq_show`). The
+/// tables come by number: `Id 100:` of policy routing, `Main:`, `Local:`; those without a route are left out. None where the
+/// text is not what the kernel writes, or is cut off; also where it is empty, which alone tells nothing.
 #[must_use]
 pub fn ipv4_addresses(text: &str) -> Option<Vec<Ipv4Addr>> {
     text.strip_suffix('\n')?;
@@ -88,7 +90,7 @@ pub fn ipv4_addresses(text: &str) -> Option<Vec<Ipv4Addr>> {
     }
     addresses.sort_unstable();
     addresses.dedup();
-    text.starts_with("Main:").then_some(addresses).or(None)
+    fib::is_table(text.lines().next()?).then_some(addresses)
 }
 
 /// The addresses in /proc/net/if_inet6: 32 hexadecimal digits, index, length of the prefix, scope, flags, interface.
@@ -101,6 +103,9 @@ pub fn ipv6_addresses(text: &str) -> Option<Vec<Ipv6Addr>> {
     };
     (text.is_empty() || text.ends_with('\n')).then(|| text.lines().map(line).collect::<Option<Vec<_>>>())?
 }
+
+/// The file with the addresses of IPv4.
+const FIB_TRIE: &str = "net/fib_trie";
 
 struct OfIpv4(Known<Addresses>);
 struct OfIpv6(Known<Addresses>);
@@ -115,7 +120,7 @@ impl Node {
             Family::Ipv4 => {
                 &self
                     .fact(|| {
-                        OfIpv4(self.read_addresses("net/fib_trie", |text| {
+                        OfIpv4(self.read_addresses(FIB_TRIE, |text| {
                             Some(ipv4_addresses(text)?.into_iter().map(IpAddr::V4).collect())
                         }))
                     })
@@ -137,6 +142,12 @@ impl Node {
         let source = self.proc_self(name);
         let read = self.read(&source);
         let text = read.text().map_err(ReadError::unknown)?;
+        if name == FIB_TRIE
+            && text.is_empty()
+            && let Some(source) = self.ipv4_tables_show(|tables| tables.leaves == 0)
+        {
+            return Ok(Addresses { all: Vec::new(), source });
+        }
         let strange =
             || Unknown::new(format!("{source} is not what the kernel writes")).tried([read.evidence()]);
         let all = parse(&text).ok_or_else(strange)?;
@@ -167,7 +178,12 @@ mod tests {
         for text in ["0000\n", &text[..text.len() - 5], "x"] {
             assert_eq!(ipv6_addresses(text), None, "{text:?}");
         }
-        for text in ["", "Main:", &TRIE[..50]] {
+        // A table of policy routing comes first: `ip route add 10.9.0.0/16 dev eth0 table 100`.
+        let with_rules = format!("Id 100:\n  |-- 10.9.0.0\n     /16 link UNICAST\n{TRIE}");
+        for text in [&with_rules, "Local:\n  |-- 127.0.0.1\n     /32 host LOCAL\n"] {
+            assert_eq!(ipv4_addresses(text).unwrap()[0], Ipv4Addr::LOCALHOST);
+        }
+        for text in ["", "Main:", "Id x:\n", &TRIE[..50]] {
             assert_eq!(ipv4_addresses(text), None, "{text:?}");
         }
     }

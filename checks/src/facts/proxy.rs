@@ -84,11 +84,16 @@ impl Node {
             }
             Err(e) => unread.push(e),
         }
-        if let Ok(text) = self.read("/etc/environment").text() {
-            let pairs =
-                text.lines().filter_map(|line| line.trim().trim_start_matches("export ").split_once('='));
-            let pairs = pairs.map(|(name, value)| (name.trim(), value.trim().trim_matches(['"', '\''])));
-            found.extend(ProxySettings::of("/etc/environment", pairs));
+        let read = self.read("/etc/environment");
+        match read.text() {
+            Ok(text) => {
+                let pairs =
+                    text.lines().filter_map(|line| line.trim().trim_start_matches("export ").split_once('='));
+                let pairs = pairs.map(|(name, value)| (name.trim(), value.trim().trim_matches(['"', '\''])));
+                found.extend(ProxySettings::of("/etc/environment", pairs));
+            }
+            Err(e) if e.is_missing() => {}
+            Err(e) => unread.push(e.clone()),
         }
         for service in SERVICES {
             self.drop_ins(service, &mut found, &mut unread);

@@ -34,7 +34,8 @@ impl Protocol {
 /// A socket that holds a port: a listener of TCP, or a bound socket of UDP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Socket {
-    /// The address it is bound to; `0.0.0.0` or `::` for all.
+    /// The address it is bound to; `0.0.0.0` or `::` for all. One of IPv4 that is bound by way of IPv6 (`::ffff:127.0.0.1`,
+    /// as Java does) is that of IPv4.
     pub address: IpAddr,
     /// The port.
     pub port: u16,
@@ -108,7 +109,7 @@ fn address(hex: &str) -> Option<IpAddr> {
         32 => {
             let bytes: Vec<u8> = (0..4).map(word).collect::<Option<Vec<_>>>()?.concat();
             let bytes: [u8; 16] = bytes.try_into().ok()?;
-            Some(IpAddr::V6(Ipv6Addr::from(bytes)))
+            Some(IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical())
         }
         _ => None,
     }
@@ -150,7 +151,13 @@ fn listener(text: &str) -> Option<Socket> {
     let address: SocketAddr = words.next()?.parse().ok()?;
     let inode = words.next()?.parse().ok()?;
     let v6_only = words.next().map(|word| word == "v6only=1");
-    Some(Socket { address: address.ip(), port: address.port(), inode, v6_only, is_connected: false })
+    Some(Socket {
+        address: address.ip().to_canonical(),
+        port: address.port(),
+        inode,
+        v6_only,
+        is_connected: false,
+    })
 }
 
 fn read(node: &Node, protocol: Protocol) -> Known<Sockets> {

@@ -9,6 +9,7 @@ const STATUS: &str = "/proc/self/status";
 
 fn machine(online: &str, allowed: &str) -> Memory {
     Memory::new()
+        .file("/proc/self/mountinfo", "2 1 0:3 / / rw - ext4 ext4 rw\n")
         .file(ONLINE, format!("{online}\n"))
         .file(STATUS, format!("Name:\tpreflight\nCpus_allowed_list:\t{allowed}\n"))
 }
@@ -56,6 +57,9 @@ fn what_may_bind_and_can_t_be_read_is_not_known() {
         good.clone().without(ONLINE),
         good.clone().file(ONLINE, "0-"),
         good.clone().without(STATUS),
+        good.clone().without("/proc/self/mountinfo"),
+        with_quota("50000 100000\n").without("/proc/self/mountinfo"),
+        with_quota("50000 100000\n").without("/proc/self/cgroup"),
         with_quota("max 100000\n").error("/sys/fs/cgroup/a.slice/cpu.max", ReadErrorKind::Denied("EACCES")),
     ] {
         let found = count(memory);

@@ -12,9 +12,10 @@ use std::{collections::HashSet, fmt, net::IpAddr, str::FromStr};
 ///
 /// ## What it looks at
 /// Listeners of TCP over netlink (sock_diag), or in /proc/self/net/tcp and tcp6 where the kernel would load a module for the
-/// question; sockets of UDP that are bound and not connected, in udp and udp6. Only the protocols that are named; nothing is
-/// bound, and no packet is sent. Only where a port is held, the open
-/// files of the processes tell who holds it (root sees all, others their own), and the process's cgroup its unit.
+/// question; bound sockets of UDP, in udp and udp6. One that is connected, the end of a conversation, holds a single port for
+/// the moment, which is a warning, and is passed over in a range. Only the protocols that are named; nothing is bound, and no
+/// packet is sent. Only where a port is held, the open files of the processes tell who holds it (root sees all, others their
+/// own), and the process's cgroup its unit.
 ///
 /// `free` passes, and so does `held-as-wanted`, where the holder is one of `owners`; `in-use` does not.
 ///

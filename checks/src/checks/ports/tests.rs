@@ -85,13 +85,30 @@ fn an_address_of_its_own() {
     assert_eq!(ask(ANY), "in-use");
     assert_eq!(ask(ANY6), "in-use", "dual stack");
     assert_eq!(ask("0200000A"), "free", "10.0.0.2 is another address");
+    assert_eq!(ask("0000000000000000FFFF00000100007F"), "in-use", "::ffff:127.0.0.1, as Java binds it");
+    let six = |wanted: &str, held: &str| {
+        let rule = PortRule { address: Some(wanted.parse().unwrap()), ..rule("10248") };
+        ask_of(rule, Protocol::Tcp, node(&[(held, 10248, "0A", 1)], &[])).reason()
+    };
+    assert_eq!(six("::1", ANY), "free", "all of IPv4 is none of IPv6");
+    assert_eq!(six("::1", ANY6), "in-use");
+    assert_eq!(six("::", LOOPBACK), "in-use", "a server on `::` wants IPv4, too");
+    assert_eq!(six("::ffff:127.0.0.1", ANY), "in-use");
 }
 
 #[test]
 fn udp_and_ranges() {
     let vxlan = |state| ask_of(rule("8472"), Protocol::Udp, node(&[], &[(ANY, 8472, state, 1)]));
     assert_eq!((vxlan("07").reason(), vxlan("07").subject()), ("in-use", "udp/8472"));
-    assert_eq!(vxlan("01").reason(), "free", "one end of a conversation");
+    let conversation = vxlan("01");
+    assert_eq!((conversation.reason(), conversation.severity()), ("in-use", Severity::Warn));
+    assert!(conversation.all_notes()[0].contains("conversation"), "{conversation:?}");
+    // A server beside it counts as one.
+    let both = node(&[], &[(LOOPBACK, 8472, "01", 1), ("0200000A", 8472, "07", 2)]);
+    let found = ask_of(rule("8472"), Protocol::Udp, both);
+    assert_eq!((found.severity(), found.all_notes().len()), (Severity::Fail, 0), "{found:?}");
+    let range = ask_of(rule("8000-9000"), Protocol::Udp, node(&[], &[(ANY, 8472, "01", 1)]));
+    assert_eq!(range.reason(), "free", "one end of a conversation in a range");
     assert_eq!(vxlan("07").kubeadm_name(), None);
     let found = ask("30000-32767", node(&[(ANY, 30080, "0A", 1), (ANY6, 31000, "0A", 2)], &[]));
     assert_eq!((found.reason(), found.subject()), ("in-use", "tcp/30000-32767"));

@@ -2,7 +2,8 @@
 
 use super::headroom::{directories, own_legacy_cgroup};
 use crate::{
-    evidence::Evidence,
+    evidence::{Evidence, Unknown},
+    facts::Known,
     node::{Node, ReadError},
     quantity::Quantity,
 };
@@ -21,15 +22,18 @@ pub struct OwnLimit<T> {
 pub struct OwnLimits<T> {
     /// The smallest; none where nothing is limited.
     pub smallest: Option<OwnLimit<T>>,
-    /// What could not be read: a limit there may be smaller.
-    pub unread: Vec<ReadError>,
+    /// What could not be known: a limit there may be smaller.
+    pub unread: Vec<Unknown>,
 }
 
 impl Node {
     /// How many processors' worth of time the own cgroup may use: `cpu.max`, on v1 `cpu.cfs_quota_us`.
     #[must_use]
     pub fn own_cpu_quota(&self) -> OwnLimits<f64> {
-        let (directories, is_v1) = self.own_directories("cpu");
+        let (directories, is_v1) = match self.own_directories("cpu") {
+            Ok(found) => found,
+            Err(unknown) => return OwnLimits { smallest: None, unread: vec![unknown] },
+        };
         self.smallest(&directories, |node, directory| {
             if is_v1 {
                 let quota = node.number(&format!("{directory}/cpu.cfs_quota_us"))?;
@@ -49,7 +53,10 @@ impl Node {
     /// How much memory the own cgroup may use: `memory.max`, on v1 `memory.limit_in_bytes`.
     #[must_use]
     pub fn own_memory_limit(&self) -> OwnLimits<Quantity> {
-        let (directories, is_v1) = self.own_directories("memory");
+        let (directories, is_v1) = match self.own_directories("memory") {
+            Ok(found) => found,
+            Err(unknown) => return OwnLimits { smallest: None, unread: vec![unknown] },
+        };
         let file = if is_v1 { "memory.limit_in_bytes" } else { "memory.max" };
         self.smallest(&directories, |node, directory| {
             let limit = node.number(&format!("{directory}/{file}"))?;
@@ -60,17 +67,25 @@ impl Node {
         })
     }
 
-    /// The directories of the own cgroup and those above it, where `controller` has its files, and whether that is v1.
-    fn own_directories(&self, controller: &str) -> (Vec<String>, bool) {
-        let Ok(layout) = self.cgroup_layout() else { return (Vec::new(), false) };
-        let Some(mount) = layout.legacy_mount(controller) else { return (self.own_cgroups(layout).0, false) };
+    /// The directories of the own cgroup and those above it, where `controller` has its files, and whether that is v1; no
+    /// directory where no hierarchy has it. Which cgroup is the own one has to be known: that of the root has no limit.
+    fn own_directories(&self, controller: &str) -> Known<(Vec<String>, bool)> {
+        let layout = self.cgroup_layout().as_ref().map_err(Clone::clone)?;
+        let legacy = layout.legacy_mount(controller);
+        if legacy.is_none() && layout.unified.is_none() {
+            return Ok((Vec::new(), false));
+        }
         let read = self.read(&self.proc_self("cgroup"));
-        let text = read.text().ok();
-        let own = text.as_deref().and_then(|text| own_legacy_cgroup(text, controller)).map(str::trim_end);
-        let found = own.and_then(|own| directories(mount, own));
+        let text = read.text().map_err(ReadError::unknown)?;
+        let Some(mount) = legacy else { return Ok((self.own_cgroups(layout).0, false)) };
+        let own = own_legacy_cgroup(&text, controller).ok_or_else(|| {
+            let reason = format!("{} names no cgroup of {controller}", read.path());
+            Unknown::new(reason).tried([read.evidence()])
+        })?;
+        let found = directories(mount, own.trim_end());
         // What /proc names may lie outside of what is to be seen here.
         let found = found.filter(|found| found.last().is_some_and(|last| self.kind(last).is_ok()));
-        (found.unwrap_or_else(|| vec![mount.point.clone()]), true)
+        Ok((found.unwrap_or_else(|| vec![mount.point.clone()]), true))
     }
 
     fn smallest<T: PartialOrd + Copy>(
@@ -89,7 +104,7 @@ impl Node {
                 Ok(None) => {}
                 // The root has none of these files, and neither has a cgroup to which the controller was not passed on.
                 Err(e) if e.is_missing() => {}
-                Err(e) => found.unread.push(e),
+                Err(e) => found.unread.push(e.unknown()),
             }
         }
         found
@@ -141,6 +156,32 @@ mod tests {
         let denied = Node::in_memory(v2().error(path, ReadErrorKind::Denied("EACCES")));
         assert_eq!(denied.own_memory_limit().unread.len(), 1);
         assert_eq!(Node::in_memory(Memory::new()).own_cpu_quota().smallest, None);
+    }
+
+    #[test]
+    fn without_the_own_cgroup_no_limit_is_known() {
+        let v1 = Memory::new()
+            .file(
+                "/proc/self/mountinfo",
+                "3 1 0:4 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
+                 2 1 0:3 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+            )
+            .file("/proc/self/cgroup", "4:memory:/a\n3:cpu:/a\n");
+        for memory in [v1, v2()] {
+            let unread = |memory: Memory| {
+                let node = Node::in_memory(memory);
+                (node.own_cpu_quota().unread.len(), node.own_memory_limit().unread.len())
+            };
+            assert_eq!(unread(memory.clone()), (0, 0));
+            for path in ["/proc/self/cgroup", "/proc/self/mountinfo"] {
+                assert_eq!(unread(memory.clone().without(path)), (1, 1), "{path}");
+                let denied = memory.clone().error(path, ReadErrorKind::Denied("EACCES"));
+                assert_eq!(unread(denied), (1, 1), "{path}");
+            }
+        }
+        let nowhere = Memory::new().file("/proc/self/mountinfo", "2 1 0:3 / / rw - ext4 ext4 rw\n");
+        let node = Node::in_memory(nowhere);
+        assert_eq!(node.own_cpu_quota().unread, [], "no cgroups at all: {:?}", node.cgroup_layout());
     }
 
     #[test]

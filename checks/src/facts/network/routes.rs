@@ -135,6 +135,9 @@ fn parse_ipv6(text: &str) -> Option<Vec<Route>> {
     Some(routes)
 }
 
+/// The file with the routes of IPv4.
+const IPV4: &str = "net/route";
+
 struct OfIpv4(Known<Routes>);
 struct OfIpv6(Known<Routes>);
 
@@ -145,7 +148,7 @@ impl Node {
     /// When the file can't be read, or is not what the kernel writes.
     pub fn routes(&self, family: Family) -> &Known<Routes> {
         match family {
-            Family::Ipv4 => &self.fact(|| OfIpv4(self.read_routes("net/route", parse_ipv4))).0,
+            Family::Ipv4 => &self.fact(|| OfIpv4(self.read_routes(IPV4, parse_ipv4))).0,
             Family::Ipv6 => &self.fact(|| OfIpv6(self.read_routes("net/ipv6_route", parse_ipv6))).0,
         }
     }
@@ -154,6 +157,13 @@ impl Node {
         let source = self.proc_self(name);
         let read = self.read(&source);
         let text = read.text().map_err(ReadError::unknown)?;
+        // Before its first route there is no main table, and the file has not even its heading.
+        if name == IPV4
+            && text.is_empty()
+            && let Some(source) = self.ipv4_tables_show(|tables| !tables.has_main)
+        {
+            return Ok(Routes { all: Vec::new(), source });
+        }
         let strange =
             || Unknown::new(format!("{source} is not what the kernel writes")).tried([read.evidence()]);
         let all = parse(&text).ok_or_else(strange)?;
