@@ -18,7 +18,8 @@ fn with_rules(name: &str, rules: &str, nobody: bool) -> Option<Report> {
     }
     let (directory, program) = stage();
     let file = directory.path().join("rules");
-    fs::write(&file, rules).expect("a file of rules");
+    // nft wants an end of line behind a chain that ends.
+    fs::write(&file, rules.replace("} ", "}\n")).expect("a file of rules");
     let viewer =
         if nobody { "setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all " } else { "" };
     let script =
