@@ -72,6 +72,11 @@ checks:
         - {key: kernel.no_such, equals: 1}
   - check: limits
     with: {usedAtMost: 1, openFiles: 65536, nrOpen: 99999999}
+  - id: own-mounts
+    check: mounts
+    with: {mounts: [/, {path: /sys/fs/cgroup, options: [ro]}, {path: /nowhere, mounted: false}, {path: /proc, propagation: private}]}
+  - check: boot-parameters
+    with: {required: [quiet, root], forbidden: [cgroup_disable=memory, nosmt]}
   - check: dns
     with: {names: [registry.example]}
   - check: tcp

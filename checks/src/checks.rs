@@ -1,6 +1,7 @@
 //! The built-in checks, one file each: documentation, parameters, logic, tests.
 
 mod apparmor;
+mod boot_parameters;
 mod cgroup_controllers;
 mod cgroup_delegation;
 mod cgroup_hierarchy;
@@ -29,6 +30,7 @@ mod kernel_restrictions;
 mod kernel_version;
 mod limits;
 mod memory;
+mod mounts;
 mod namespaces;
 mod numa;
 mod operating_system;
@@ -45,6 +47,7 @@ mod tcp;
 mod users;
 
 pub use apparmor::Apparmor;
+pub use boot_parameters::BootParameters;
 pub use cgroup_controllers::CgroupControllers;
 pub use cgroup_delegation::CgroupDelegation;
 pub use cgroup_hierarchy::CgroupHierarchy;
@@ -73,6 +76,7 @@ pub use kernel_restrictions::KernelRestrictions;
 pub use kernel_version::KernelVersion;
 pub use limits::Limits;
 pub use memory::MemoryCheck;
+pub use mounts::MountsCheck;
 pub use namespaces::Namespaces;
 pub use numa::Numa;
 pub use operating_system::OperatingSystem;

@@ -5,12 +5,12 @@
 use crate::{
     check::DynCheck,
     checks::{
-        Apparmor, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck, ClusterNetworks, Cpu,
-        DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck, Executables, Files, Filesystems,
-        Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables, KernelConfigCheck,
-        KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, Limits, MemoryCheck, Namespaces,
-        Numa, OperatingSystem, Packages, Ports, Pressure, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap,
-        Sysctl, Tcp, Users,
+        Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck,
+        ClusterNetworks, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck, Executables,
+        Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
+        KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, Limits,
+        MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Proxy,
+        ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
     },
 };
 
@@ -59,6 +59,8 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Tcp,
     &Dns,
     &Http,
+    &BootParameters,
+    &MountsCheck,
 ];
 
 /// The check called `id`.

@@ -20,8 +20,19 @@ pub struct Mount {
     pub fs_type: String,
     /// The options of this mount and of its file system, joined by commas: `rw,relatime,rw,nsdelegate`.
     pub options: String,
+    /// How mounts below it spread; none when read from /proc/mounts, which does not tell.
+    pub propagation: Option<Propagation>,
     /// The line it was read from.
     pub line: String,
+}
+
+/// How mounts spread between namespaces (Documentation/filesystems/sharedsubtree.rst); neither is private.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Propagation {
+    /// `shared:N`: to all of its group, and from them.
+    pub shared: bool,
+    /// `master:N`: from that group.
+    pub slave: bool,
 }
 
 impl Mount {
@@ -108,6 +119,11 @@ fn mountinfo_line(line: &str) -> Option<Mount> {
     let root = decode(before.nth(1)?);
     let point = decode(before.next()?);
     let options = before.next()?;
+    let mut propagation = Propagation::default();
+    for field in before {
+        propagation.shared |= field.starts_with("shared:");
+        propagation.slave |= field.starts_with("master:");
+    }
     let mut after = after.split(' ');
     let fs_type = after.next()?;
     let super_options = after.nth(1).unwrap_or_default();
@@ -117,6 +133,7 @@ fn mountinfo_line(line: &str) -> Option<Mount> {
         point,
         fs_type: fs_type.to_owned(),
         options: format!("{options},{super_options}"),
+        propagation: Some(propagation),
         line: line.to_owned(),
     })
 }
@@ -133,6 +150,7 @@ fn mounts_line(line: &str) -> Option<Mount> {
         point,
         fs_type: fs_type.to_owned(),
         options: options.to_owned(),
+        propagation: None,
         line: line.to_owned(),
     })
 }
