@@ -57,7 +57,10 @@ pub(crate) fn stage() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("own directory");
     let program = directory.path().join("preflight");
-    fs::copy(PROGRAM, &program).expect("a copy of the program");
+    // Another process writes it: a handle of this one would be inherited by what other tests start meanwhile, and a
+    // program that is open for writing can't be executed (ETXTBSY).
+    let copied = Command::new("cp").arg(PROGRAM).arg(&program).status().expect("cp(1) starts");
+    assert!(copied.success(), "the program can be copied");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("own file");
     (directory, program)
 }
