@@ -3,7 +3,10 @@
 use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
-    facts::Known,
+    facts::{
+        Known,
+        hosts::{self, HOSTS},
+    },
     finding::{Finding, Findings, Remedy, Severity},
     node::{Node, Read, ReadError},
 };
@@ -50,7 +53,6 @@ pub struct Hostname;
 
 const RUNNING: &str = "/proc/sys/kernel/hostname";
 const AT_BOOT: &str = "/etc/hostname";
-const HOSTS: &str = "/etc/hosts";
 const SUBJECT: &str = "name";
 
 impl Check for Hostname {
@@ -196,13 +198,7 @@ fn other_at_boot(name: &str, node: &Node) -> Known<Option<(String, Evidence)>> {
 fn addresses(name: &str, node: &Node) -> Known<Vec<(IpAddr, Evidence)>> {
     let read = node.read(HOSTS);
     let Some(text) = text_if_there(&read, node)? else { return Ok(Vec::new()) };
-    let of_line = |line: &str| {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        let mut words = line.split_whitespace();
-        let address: IpAddr = words.next()?.parse().ok()?;
-        words.any(|word| word.eq_ignore_ascii_case(name)).then(|| (address, read.quote(line)))
-    };
-    Ok(text.lines().filter_map(of_line).take(8).collect())
+    Ok(hosts::addresses(&text, name).map(|(address, line)| (address, read.quote(line))).collect())
 }
 
 /// What a file says; none where it is not there but /etc is. One that can't be read may say anything.
