@@ -5,7 +5,7 @@ use crate::{
     evidence::{Evidence, Unknown},
     facts::mounts::Mount,
     finding::{Remedy, Severity},
-    node::Node,
+    node::{Node, ReadError},
     range::leading_version,
 };
 
@@ -113,7 +113,7 @@ const ZFS_VERSION: &str = "/sys/module/zfs/version";
 /// OpenZFS has what overlayfs needs since 2.2 (release notes of 2.2.0, "Linux container support").
 fn zfs(ground: &Ground<'_>, node: &Node) -> Result<Option<Trouble>, Unknown> {
     let read = node.read(ZFS_VERSION);
-    let text = read.text().map_err(|e| e.unknown())?;
+    let text = read.text().map_err(ReadError::unknown)?;
     // Cut off, `2.10` might be `2.1`: the kernel ends the line.
     let version = text.strip_suffix('\n').and_then(leading_version);
     let Some(version) = version else {
