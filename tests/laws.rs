@@ -70,6 +70,15 @@ checks:
         - {key: kernel.panic, oneOf: [10]}
         - {key: vm.max_map_count, atMost: 1}
         - {key: kernel.no_such, equals: 1}
+  - id: own-directories
+    check: data-directory
+    with: {directories: [/var/lib/etcd, {path: /var/lib/rancher, purpose: images}, {path: /run/x, purpose: volumes}]}
+  - id: own-space
+    check: disk-space
+    with: {directories: [{path: /var/lib/etcd, total: 1Ti, available: 1Gi, availablePercent: 1, inodes: 1000, inodesPercent: 1}, /opt]}
+  - id: own-latency
+    check: disk-latency
+    with: {directory: /var/lib/rancher, p99: 1ms, writes: 100, time: 1s}
   - check: limits
     with: {usedAtMost: 1, openFiles: 65536, nrOpen: 99999999}
   - id: own-mounts

@@ -2,6 +2,7 @@
 
 mod ground;
 mod params;
+mod way;
 
 use params::{DataDirectoryParams, DataDirectoryRule, Purpose};
 
@@ -9,9 +10,9 @@ use crate::{
     check::{Check, Meta},
     entry::Written,
     evidence::{Evidence, Proof, Unknown},
-    facts::mounts::Mount,
+    facts::{disk::Way, mounts::Mount},
     finding::{Finding, Findings, Remedy, Severity},
-    node::{FileKind, Node, Probe, ReadError, ReadErrorKind},
+    node::{FileKind, Node, Probe},
 };
 use ground::Ground;
 
@@ -69,14 +70,15 @@ impl Seen {
 fn judge(rule: &DataDirectoryRule, node: &Node) -> Finding {
     let path = rule.path.as_str();
     let mut seen = Seen::default();
-    let existing = match node.first_existing(path) {
-        Ok(existing) => existing,
+    // Where the way leads to, and the nearest directory above that which exists.
+    let found = node.way(path).and_then(|way| Ok((node.first_existing(&way.resolved)?, way)));
+    let (existing, way) = match found {
+        Ok(found) => found,
         Err(unknown) => return undetermined(path, &unknown),
     };
-    seen.look(links(path, node));
+    way::judge(path, &way, &existing, node, &mut seen);
     seen.look(kind(&existing, node));
-    seen.look(ways(&existing, node));
-    match mount(&existing, node) {
+    match mount(&way, node) {
         Ok(mount) => {
             seen.right.push(Evidence::new("mount table", mount.line.clone()));
             ground::judge(
@@ -87,7 +89,7 @@ fn judge(rule: &DataDirectoryRule, node: &Node) -> Finding {
         }
         Err(unknown) => seen.look(Err(unknown)),
     }
-    finding(path, &existing, seen)
+    finding(path, &existing, existing == way.resolved, seen)
 }
 
 fn undetermined(path: &str, unknown: &Unknown) -> Finding {
@@ -95,49 +97,40 @@ fn undetermined(path: &str, unknown: &Unknown) -> Finding {
     Finding::undetermined(Severity::Fail, path, "unknown", message, unknown)
 }
 
-/// The worst comes first, the others as notes: they are about one directory.
-fn finding(path: &str, existing: &str, seen: Seen) -> Finding {
+/// The worst comes first, the others as notes: they are about one directory. What is not known may be worse than a warning,
+/// but not than a failure.
+fn finding(path: &str, existing: &str, exists: bool, seen: Seen) -> Finding {
     let Seen { right, mut wrong, unknown } = seen;
     wrong.sort_by_key(|trouble| std::cmp::Reverse(trouble.severity));
-    let mut wrong = wrong.into_iter();
-    if let Some(worst) = wrong.next() {
-        let finding = Finding::problem(worst.severity, path, worst.reason, worst.message)
-            .evidence(worst.evidence)
-            .evidence(right)
-            .remedy(worst.remedy);
-        return wrong.fold(finding, |finding, more| {
-            finding.note(format!("also: {}; {}", more.message, more.remedy.summary)).evidence(more.evidence)
-        });
-    }
-    match (unknown, Proof::of(right)) {
-        (Some(unknown), _) => undetermined(path, &unknown),
-        (None, None) => undetermined(path, &Unknown::new("nothing was looked at")),
-        (None, Some(proof)) if existing == path.trim_end_matches('/') => {
-            Finding::pass(path, "fit", format!("{path} lies where it can do its work"), proof)
+    let is_failure = wrong.first().is_some_and(|worst| worst.severity == Severity::Fail);
+    match unknown {
+        Some(unknown) if !is_failure => also(undetermined(path, &unknown).evidence(right), wrong),
+        unknown if !wrong.is_empty() => {
+            let worst = wrong.remove(0);
+            let finding = Finding::problem(worst.severity, path, worst.reason, worst.message)
+                .evidence(worst.evidence)
+                .evidence(right)
+                .remedy(worst.remedy)
+                .notes(unknown.map(|unknown| format!("not all could be looked at: {}", unknown.reason)));
+            also(finding, wrong)
         }
-        (None, Some(proof)) => {
-            let message = format!("{path} does not exist yet, and can be made in {existing}");
-            Finding::pass(path, "fit", message, proof)
-        }
+        _ => match Proof::of(right) {
+            None => undetermined(path, &Unknown::new("nothing was looked at")),
+            Some(proof) if exists => {
+                Finding::pass(path, "fit", format!("{path} lies where it can do its work"), proof)
+            }
+            Some(proof) => {
+                let message = format!("{path} does not exist yet, and can be made in {existing}");
+                Finding::pass(path, "fit", message, proof)
+            }
+        },
     }
 }
 
-/// A data directory that is a symbolic link: the kubelet and others compare paths of mounts as text.
-fn links(path: &str, node: &Node) -> Result<Option<Trouble>, Unknown> {
-    match node.link(path.trim_end_matches('/')) {
-        Ok(target) => Ok(Some(Trouble {
-            severity: Severity::Warn,
-            reason: "symbolic-link",
-            message: format!(
-                "{path} is a symbolic link to {target}: programs that compare the paths of mounts get lost"
-            ),
-            evidence: Some(Evidence::new(path, format!("link to {target}"))),
-            remedy: Remedy::new(format!("Bind-mount {target} at {path} instead of linking it"))
-                .persistent(format!("echo '{target} {path} none bind 0 0' >> /etc/fstab")),
-        })),
-        Err(ReadError { kind: ReadErrorKind::WrongKind(_) | ReadErrorKind::Missing, .. }) => Ok(None),
-        Err(e) => Err(e.unknown()),
-    }
+fn also(finding: Finding, wrong: Vec<Trouble>) -> Finding {
+    wrong.into_iter().fold(finding, |finding, more| {
+        finding.note(format!("also: {}; {}", more.message, more.remedy.summary)).evidence(more.evidence)
+    })
 }
 
 fn kind(existing: &str, node: &Node) -> Result<Option<Trouble>, Unknown> {
@@ -153,68 +146,42 @@ fn kind(existing: &str, node: &Node) -> Result<Option<Trouble>, Unknown> {
     }
 }
 
-/// Every directory on the way can be searched by others: processes of containers that are not root in a user namespace
-/// of their own come this way too.
-fn ways(existing: &str, node: &Node) -> Result<Option<Trouble>, Unknown> {
-    let mut here = String::new();
-    for part in existing.split('/').skip(1).filter(|part| !part.is_empty()) {
-        here = format!("{here}/{part}");
-        let access = match node.access(&here) {
-            Ok(access) => access,
-            // Modes count on the machine itself only; that a tree was unpacked by somebody else is no reason to doubt it.
-            Err(ReadError { kind: ReadErrorKind::LiveOnly, .. }) => return Ok(None),
-            Err(e) => return Err(e.unknown()),
-        };
-        let trouble = |reason, message, remedy| {
-            let evidence = Some(Evidence::new(here.clone(), access.to_string()));
-            Ok(Some(Trouble { severity: Severity::Warn, reason, message, evidence, remedy }))
-        };
-        let is_last = here == existing.trim_end_matches('/');
-        if access.mode & 0o002 != 0 && access.mode & 0o1000 == 0 {
-            let message = format!("everybody may write to {here}");
-            let remedy = Remedy::new(format!("Let nobody but root write to {here}"))
-                .command(format!("chmod o-w {here}"));
-            return trouble("writable-by-all", message, remedy);
-        }
-        if access.mode & 0o001 == 0 && !is_last {
-            let message = format!("others may not search {here}, through which the way leads");
-            let remedy =
-                Remedy::new(format!("Let others search {here}")).command(format!("chmod o+x {here}"));
-            return trouble("not-searchable", message, remedy);
-        }
-    }
-    Ok(None)
-}
-
-/// The mount that holds it.
-fn mount(existing: &str, node: &Node) -> Result<Mount, Unknown> {
+/// The mount that holds it. A tree need not have every directory in which the mount table says that something is mounted.
+fn mount(way: &Way, node: &Node) -> Result<Mount, Unknown> {
     let mounts = node.mounts().as_ref().map_err(Clone::clone)?;
-    let resolved = node.resolved(existing)?;
     mounts
-        .holding(&resolved)
+        .holding(&way.resolved)
         .cloned()
         .ok_or_else(|| Unknown::new("the mount table does not tell which file system holds it"))
 }
 
+/// The directory above, on the same mount. No link is among these names, so that none leads to another file system.
+fn above<'a>(here: &'a str, mount: &Mount) -> Option<&'a str> {
+    let at = here.rfind('/').filter(|_| here != mount.point && here != "/")?;
+    Some(if at == 0 { "/" } else { &here[..at] })
+}
+
 /// Whether the directory's entries tell their types. Where there are none, those of the directory above on the same mount
-/// will do.
+/// will do. `existing` is a path without links.
 fn entry_types(existing: &str, mount: &Mount, node: &Node) -> Result<bool, Unknown> {
-    let mut here = existing.to_owned();
+    if !std::path::Path::new(existing).starts_with(&mount.point) {
+        return Err(Unknown::new(format!("{} is not in this tree", mount.point)));
+    }
+    let mut here = existing;
     loop {
-        let probed = node.probe(&Probe::EntryTypes { directory: here.clone() });
+        let probed = node.probe(&Probe::EntryTypes { directory: here.to_owned() });
         match probed.details() {
             Some("typed") => return Ok(true),
             Some("untyped") => return Ok(false),
             _ => {}
         }
-        let Some(at) = here.rfind('/').filter(|at| *at > 0 && here.len() > mount.point.len()) else {
-            let unknown = match probed.answer() {
+        let Some(next) = above(here, mount) else {
+            return Err(match probed.answer() {
                 Err(e) => e.unknown(),
                 Ok(_) => Unknown::new(format!("{here} has no entries whose types could be looked at")),
-            };
-            return Err(unknown);
+            });
         };
-        here.truncate(at);
+        here = next;
     }
 }
 

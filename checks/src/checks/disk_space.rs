@@ -21,8 +21,9 @@ use std::collections::HashSet;
 /// ## What it looks at
 /// statfs(2) of each directory, or of the nearest one above it that exists: the space for users other than root, and the
 /// inodes. One finding for the space and one for the inodes (`inodes:PATH`). Directories on one file system that fail for
-/// one reason are one failure. A file system that counts no inodes (btrfs, FAT) has enough of them. Only the directories
-/// that are named are looked at, so that no dead network mount is touched by chance.
+/// one reason are one failure. A file system that counts no inodes (btrfs, FAT) has enough of them. One that tells no size
+/// (tmpfs without a limit) or more free than there is in all leaves it undetermined. Only the directories that are named are
+/// looked at, so that no dead network mount is touched by chance.
 ///
 /// `enough` passes, `too-little` does not.
 ///
@@ -62,6 +63,9 @@ pub struct DiskSpaceRule {
     /// How much of it is free, in percent.
     #[serde(default)]
     pub available_percent: Option<f64>,
+    /// How many inodes are free.
+    #[serde(default)]
+    pub inodes: Option<u64>,
     /// How many inodes are free, in percent.
     #[serde(default)]
     pub inodes_percent: Option<f64>,
@@ -87,6 +91,7 @@ fn rule(path: &str, available_percent: Option<f64>, inodes_percent: Option<f64>)
         total: None,
         available: None,
         available_percent,
+        inodes: None,
         inodes_percent,
         why: None,
         severity: Severity::Fail,
@@ -143,31 +148,64 @@ impl Check for DiskSpace {
 
     fn run(params: &DiskSpaceParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         for Written(rule) in &params.directories {
-            let nothing_said = rule.total.is_none()
-                && rule.available.is_none()
-                && rule.available_percent.is_none()
-                && rule.inodes_percent.is_none();
             let mut rule = rule.clone();
-            if nothing_said {
+            if !rule.asks_space() && !rule.asks_inodes() {
                 (rule.available_percent, rule.inodes_percent) = (Some(NODEFS.0), Some(NODEFS.1));
             }
             let disk = node.disk(&rule.path);
-            if rule.total.is_some() || rule.available.is_some() || rule.available_percent.is_some() {
+            if rule.asks_space() {
                 out.push(space(&rule, &disk));
             }
-            if let Some(least) = rule.inodes_percent {
-                out.push(inodes(&rule, least, &disk));
+            if rule.asks_inodes() {
+                out.push(inodes(&rule, &disk));
             }
         }
         Ok(())
     }
 }
 
+impl DiskSpaceRule {
+    fn asks_space(&self) -> bool {
+        self.total.is_some() || self.available.is_some() || self.available_percent.is_some()
+    }
+
+    fn asks_inodes(&self) -> bool {
+        self.inodes.is_some() || self.inodes_percent.is_some()
+    }
+}
+
+/// What is free of the whole, unless statfs(2) tells nothing by it.
+fn told(what: &str, free: u64, whole: u64, seen: Evidence) -> Result<(), Unknown> {
+    if free > whole {
+        let unknown = Unknown::new(format!("more {what} is said to be free than there is in all"));
+        return Err(unknown.tried([seen]));
+    }
+    Ok(())
+}
+
+fn space_told(disk: &Disk) -> Result<(), Unknown> {
+    let found = disk.filesystem;
+    // tmpfs without a limit and ramfs (mm/shmem.c, shmem_statfs; fs/libfs.c, simple_statfs), and servers that do not say.
+    if found.size == 0 && found.available == 0 {
+        return Err(Unknown::new("the file system tells no size").tried([disk.space()]));
+    }
+    told("space", found.available, found.size, disk.space())
+}
+
+fn inodes_told(disk: &Disk) -> Result<(), Unknown> {
+    let found = disk.filesystem;
+    if found.inodes == 0 && found.size == 0 && !found.is_in_memory() {
+        return Err(Unknown::new("the file system tells neither size nor inodes").tried([disk.inodes()]));
+    }
+    told("inodes", found.inodes_free, found.inodes, disk.inodes())
+}
+
 fn space(rule: &DiskSpaceRule, disk: &Known<Disk>) -> Finding {
     let path = &rule.path;
-    let disk = match disk {
+    let disk = match disk.as_ref().map_err(Clone::clone).and_then(|disk| space_told(disk).map(|()| disk)) {
         Ok(disk) => disk,
         Err(unknown) => {
+            let unknown = &unknown;
             let message = format!("how much room there is for {path} could not be determined");
             return Finding::undetermined(rule.severity, path, "unknown", message, unknown);
         }
@@ -192,12 +230,13 @@ fn space(rule: &DiskSpaceRule, disk: &Known<Disk>) -> Finding {
     too_little(rule, path.clone(), &short.join("; "), disk, "space", disk.space())
 }
 
-fn inodes(rule: &DiskSpaceRule, least: f64, disk: &Known<Disk>) -> Finding {
+fn inodes(rule: &DiskSpaceRule, disk: &Known<Disk>) -> Finding {
     let subject = format!("inodes:{}", rule.path);
     let path = &rule.path;
-    let disk = match disk {
+    let disk = match disk.as_ref().map_err(Clone::clone).and_then(|disk| inodes_told(disk).map(|()| disk)) {
         Ok(disk) => disk,
         Err(unknown) => {
+            let unknown = &unknown;
             let message = format!("how many inodes are free for {path} could not be determined");
             return Finding::undetermined(rule.severity, subject, "unknown", message, unknown);
         }
@@ -208,12 +247,18 @@ fn inodes(rule: &DiskSpaceRule, least: f64, disk: &Known<Disk>) -> Finding {
         return Finding::pass(subject, "enough", message, disk.inodes());
     }
     let share = percent(found.inodes_free, found.inodes);
-    if share >= least {
-        let message = format!("{share:.0} % of the inodes are free for {path}");
+    let mut short = Vec::new();
+    if let Some(least) = rule.inodes.filter(|least| found.inodes_free < *least) {
+        short.push(format!("{} inodes are free, and {least} are needed", found.inodes_free));
+    }
+    if let Some(least) = rule.inodes_percent.filter(|least| share < *least) {
+        short.push(format!("{share:.0} % of the inodes are free, and {least} % are needed"));
+    }
+    if short.is_empty() {
+        let message = format!("{} inodes ({share:.0} %) are free for {path}", found.inodes_free);
         return elsewhere(Finding::pass(subject, "enough", message, disk.inodes()), path, disk);
     }
-    let short = format!("{share:.0} % of the inodes are free, and {least} % are needed");
-    too_little(rule, subject, &short, disk, "inodes", disk.inodes())
+    too_little(rule, subject, &short.join("; "), disk, "inodes", disk.inodes())
 }
 
 /// A note where the directory does not exist yet.
@@ -313,6 +358,51 @@ mod tests {
         let filesystem = FilesystemType { size: 100, available: 50, ..FilesystemType::default() };
         let found = ask(&DiskSpaceParams::default(), Memory::new().filesystem("/", filesystem));
         assert_eq!((found[1].outcome(), found[1].reason()), (&Outcome::Pass, "enough"));
+    }
+
+    #[test]
+    fn sizes_that_tell_nothing_are_not_known() {
+        let tmpfs = FilesystemType { magic: 0x0102_1994, ..FilesystemType::default() };
+        let ask_of = |filesystem| ask(&DiskSpaceParams::default(), disk(0, 0).filesystem("/", filesystem));
+        let found = ask_of(tmpfs);
+        assert!(
+            matches!(found[0].outcome(), Outcome::Undetermined(_)),
+            "no limit is not full: {:?}",
+            found[0]
+        );
+        assert_eq!(found[1].outcome(), &Outcome::Pass, "tmpfs without a limit of inodes: {:?}", found[1]);
+        // A server that answers nothing at all.
+        let found = ask_of(FilesystemType::default());
+        assert!(matches!(found[1].outcome(), Outcome::Undetermined(_)), "{:?}", found[1]);
+        let impossible = FilesystemType {
+            size: 100,
+            available: 101,
+            inodes: 10,
+            inodes_free: 11,
+            ..FilesystemType::default()
+        };
+        for found in ask_of(impossible) {
+            assert!(matches!(found.outcome(), Outcome::Undetermined(_)), "{found:?}");
+        }
+        let impossible = FilesystemType { inodes: 0, inodes_free: 7, size: 100, ..FilesystemType::default() };
+        assert!(matches!(ask_of(impossible)[1].outcome(), Outcome::Undetermined(_)));
+    }
+
+    #[test]
+    fn a_number_of_inodes() {
+        let ask_for = |text: &str, inodes_free| {
+            let params: DiskSpaceParams = serde_json::from_str(text).unwrap();
+            ask(&params, disk(50 << 30, inodes_free))
+        };
+        let asked = r#"{"directories": [{"path": "/var/lib", "inodes": 500}]}"#;
+        let found = ask_for(asked, 500);
+        assert_eq!((found.len(), found[0].subject()), (1, "inodes:/var/lib"), "nobody asked for space");
+        assert_eq!(found[0].outcome(), &Outcome::Pass);
+        let found = ask_for(asked, 499);
+        assert_eq!((found[0].outcome(), found[0].reason()), (&Outcome::Problem, "too-little"));
+        assert!(found[0].message().contains("499 inodes are free, and 500 are needed"), "{:?}", found[0]);
+        let both = r#"{"directories": [{"path": "/var/lib", "inodes": 1, "inodesPercent": 60}]}"#;
+        assert!(ask_for(both, 590)[0].message().contains("59 % of the inodes are free, and 60 % are needed"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     evidence::{Evidence, Unknown},
     facts::{Known, mounts::Mount},
-    node::{FilesystemType, Node},
+    node::{FilesystemType, Node, ReadError, ReadErrorKind},
     quantity::Quantity,
 };
 
@@ -35,6 +35,20 @@ impl Disk {
     }
 }
 
+/// The most symbolic links on one way, as in the kernel (MAXSYMLINKS, include/linux/namei.h).
+const LINKS: usize = 40;
+
+/// How a path leads to where it ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// The path without symbolic links.
+    pub resolved: String,
+    /// Each link on the way, by its place without links, and what is written in it.
+    pub links: Vec<(String, String)>,
+    /// Each place on the way that is no link, in the order in which it is come to; the last ones may not exist yet.
+    pub parts: Vec<String>,
+}
+
 /// How many percent `part` is of `whole`.
 #[must_use]
 pub fn percent(part: u64, whole: u64) -> f64 {
@@ -58,42 +72,58 @@ impl Node {
         Ok("/".to_owned())
     }
 
-    /// The path without symbolic links, each of its parts looked at, as far as it exists.
+    /// The way to `path`, each of its parts looked at, as far as it exists.
     ///
     /// # Errors
     /// When a part may not be looked at, or links go round in circles.
-    pub fn resolved(&self, path: &str) -> Known<String> {
-        let mut done = String::new();
+    pub fn way(&self, path: &str) -> Known<Way> {
+        let mut way = Way::default();
         let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
-        let mut links = 0;
         while let Some(part) = todo.pop() {
             match part.as_str() {
                 "" | "." => continue,
                 ".." => {
-                    done.truncate(done.rfind('/').unwrap_or(0));
+                    way.resolved.truncate(way.resolved.rfind('/').unwrap_or(0));
                     continue;
                 }
                 _ => {}
             }
-            let here = format!("{done}/{part}");
+            let here = format!("{}/{part}", way.resolved);
             match self.link(&here) {
                 Ok(target) => {
-                    links += 1;
-                    if links > 40 {
+                    if way.links.len() == LINKS {
                         return Err(Unknown::new(format!(
                             "the symbolic links of {path} go round in circles"
                         )));
                     }
                     if target.starts_with('/') {
-                        done.clear();
+                        way.resolved.clear();
                     }
                     todo.extend(target.split('/').rev().map(str::to_owned));
+                    way.links.push((here, target));
                 }
-                // No link, or not there at all.
-                Err(_) => done = here,
+                Err(ReadError { kind: ReadErrorKind::WrongKind(_) | ReadErrorKind::Missing, .. }) => {
+                    way.resolved.clone_from(&here);
+                    if !way.parts.contains(&here) {
+                        way.parts.push(here);
+                    }
+                }
+                // It may be a link, and lead anywhere.
+                Err(e) => return Err(e.unknown()),
             }
         }
-        Ok(if done.is_empty() { "/".to_owned() } else { done })
+        if way.resolved.is_empty() {
+            way.resolved.push('/');
+        }
+        Ok(way)
+    }
+
+    /// The path without symbolic links, each of its parts looked at, as far as it exists.
+    ///
+    /// # Errors
+    /// As [`Node::way`].
+    pub fn resolved(&self, path: &str) -> Known<String> {
+        Ok(self.way(path)?.resolved)
     }
 
     /// The file system that holds `path`, or will once it is made; on a live node only.
@@ -140,6 +170,15 @@ mod tests {
         assert_eq!(node.resolved("/a/./b/../c").unwrap(), "/a/c");
         assert_eq!(node.resolved("/").unwrap(), "/");
         assert!(node.resolved("/loop").is_err());
+        let way = node.way("/var/lib/kubelet").unwrap();
+        assert_eq!(way.parts, ["/var", "/var/lib", "/disks", "/disks/1", "/disks/1/kubelet"]);
+        assert_eq!(way.links.len(), 2);
+    }
+
+    #[test]
+    fn what_may_be_a_link_is_not_taken_for_none() {
+        let node = Node::in_memory(Memory::new().error("/mnt", ReadErrorKind::TimedOut));
+        assert!(node.resolved("/mnt/data").is_err());
     }
 
     #[test]

@@ -142,6 +142,17 @@ pub struct Filesystem {
     pub inodes_free: u64,
 }
 
+/// TMPFS_MAGIC and RAMFS_MAGIC (include/uapi/linux/magic.h).
+const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+
+impl Filesystem {
+    /// Whether it is in memory, so that nothing reaches a disk (the swap of tmpfs aside).
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        IN_MEMORY.contains(&self.magic)
+    }
+}
+
 /// A look at the node failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {

@@ -8,12 +8,15 @@ use std::collections::HashSet;
 /// The directories of Kubernetes lie where they can do their work.
 ///
 /// ## What it looks at
-/// For each directory, or the nearest one above it that exists: whether it is a symbolic link; who may write and search
-/// it and those above it; the mount that holds it, with its type and options (mountinfo); on XFS whether directories tell
-/// the types of their entries, by reading one. Nothing is made there.
+/// For each directory, or the nearest one above it that exists: the symbolic links on the way; who owns, may write and
+/// may search it and those above it; the mount that holds it, with its type and options (mountinfo); on XFS whether
+/// directories tell the types of their entries, by reading one; on ZFS its version, on FUSE and virtiofs that of the kernel.
+/// Nothing is made there. A directory above it may belong to root, to the user of the directory itself, or to the user who
+/// runs preflight. What could not be looked at is undetermined, also where something else warns.
 ///
-/// `fit` passes. `read-only`, `no-such-files`, `no-overlay`, `no-entry-types`, `not-a-directory` fail;
-/// `not-lasting`, `network`, `noexec`, `nosuid`, `symbolic-link`, `not-searchable`, `writable-by-all` warn.
+/// `fit` passes. `read-only`, `no-such-files`, `no-overlay`, `no-entry-types`, `not-a-directory`, `dangling-link` fail;
+/// `not-lasting`, `network`, `depends-on-server`, `noexec`, `nosuid`, `symbolic-link`, `not-searchable`, `writable-by-all`,
+/// `other-owner` warn.
 ///
 /// ## Why it matters
 /// The images of containers are stacked by overlayfs, which refuses to stack on itself and on XFS without `ftype=1`, as
@@ -27,7 +30,8 @@ use std::collections::HashSet;
 ///
 /// ## Sources
 /// Linux Documentation/filesystems/overlayfs.rst (upper file systems: extended attributes, valid d_type, no network) and
-/// fs/overlayfs/super.c; mkfs.xfs(8), ftype; mount(8); kubelet's --root-dir; etcd.io, Hardware recommendations;
+/// fs/overlayfs/super.c (a server's file system since 5.7); fs/ext4/super.c (emergency_ro, shutdown); OpenZFS 2.2.0, release
+/// notes (overlayfs); mkfs.xfs(8), ftype; mount(8); kubelet's --root-dir; etcd.io, Hardware recommendations;
 /// Embedded Cluster's host preflights (links, `+x` on all parents, ftype).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]

@@ -19,11 +19,19 @@ const WRITE: usize = 2300;
 /// `ok, typed`, `ok, untyped`, or `ok, empty` where there is no entry to tell it by. `.` and `..` say nothing: XFS gives
 /// their type by itself (fs/xfs/xfs_dir2_readdir.c).
 pub(super) fn entry_types(directory: OwnedFd) -> Result<String, Errno> {
-    let entries = Dir::new(directory)?.take(ENTRIES).filter_map(Result::ok);
-    let mut entries = entries.filter(|entry| !matches!(entry.file_name().to_bytes(), b"." | b".."));
-    let Some(first) = entries.next() else { return Ok("ok, empty".to_owned()) };
-    let typed = first.file_type() != FileType::Unknown || entries.any(|e| e.file_type() != FileType::Unknown);
-    Ok(if typed { "ok, typed" } else { "ok, untyped" }.to_owned())
+    let mut is_empty = true;
+    for entry in Dir::new(directory)?.take(ENTRIES) {
+        // What could not be read is no directory without entries.
+        let entry = entry?;
+        if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            continue;
+        }
+        if entry.file_type() != FileType::Unknown {
+            return Ok("ok, typed".to_owned());
+        }
+        is_empty = false;
+    }
+    Ok(if is_empty { "ok, empty" } else { "ok, untyped" }.to_owned())
 }
 
 /// `ok, writes=N p50=N p99=N max=N`, the times in microseconds: sequential writes, each followed by fdatasync(2).
