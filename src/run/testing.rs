@@ -114,7 +114,7 @@ impl Door for Hanging {
     }
 
     fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, ReadError> {
-        if path == self.0 {
+        if path.starts_with(self.0) {
             std::thread::sleep(Duration::from_secs(30));
         }
         let release = "/proc/sys/kernel/osrelease";

@@ -114,20 +114,24 @@ fn a_rule_that_does_not_apply_says_so() {
 
 #[test]
 fn a_hung_read_costs_one_finding() {
-    let reads = |id: &str, path: &'static str| {
+    let reads = |id: &str, paths: &'static [&'static str]| {
         rule_of(id, move |node, out| {
-            match node.read(path).bytes() {
-                Ok(_) => out.push(pass(path)),
-                Err(e) => out.push(Finding::undetermined(FAIL, path, "unreadable", "not read", &e.unknown())),
+            for path in paths {
+                match node.read(path).bytes() {
+                    Ok(_) => out.push(pass(path)),
+                    Err(e) => {
+                        out.push(Finding::undetermined(FAIL, *path, "unreadable", "not read", &e.unknown()));
+                    }
+                }
             }
             Ok(())
         })
     };
     let mut request = request(policy(vec![
-        reads("before", "/fine"),
-        reads("hangs", "/hangs"),
-        reads("same-file", "/hangs"),
-        reads("after", "/fine"),
+        reads("before", &["/fine"]),
+        reads("hangs", &["/fine", "/hangs", "/fine"]),
+        reads("same-file", &["/hangs"]),
+        reads("after", &["/fine"]),
     ]));
     request.door = Arc::new(Hanging("/hangs"));
     request.limits.check = Duration::from_millis(300);
@@ -138,14 +142,35 @@ fn a_hung_read_costs_one_finding() {
         brief(&report),
         [
             "before//fine pass there",
-            "hangs warn timed-out",
-            "same-file//hangs warn unreadable",
+            "hangs//fine pass there",
+            "hangs//hangs warn unreadable",
+            "hangs//fine#2 pass there",
+            // One cause, one finding.
+            "same-file//hangs skip unreadable",
             "after//fine pass there",
         ]
     );
+    let hung = finding(&report, "hangs//hangs");
+    assert!(!hung.determined && hung.message.contains("time"), "{hung:?}");
+}
+
+#[test]
+fn a_check_that_hangs_again_and_again_is_given_up() {
+    let mut request = request(policy(vec![
+        rule_of("hangs", |node, _| {
+            for i in 0..10 {
+                let _ = node.read(&format!("/hangs{i}"));
+            }
+            Ok(())
+        }),
+        rule("after", vec![pass("s")]),
+    ]));
+    request.door = Arc::new(Hanging("/hangs"));
+    request.limits.check = Duration::from_millis(100);
+    let report = run(&request).unwrap();
+    assert_eq!(brief(&report), ["hangs warn timed-out", "after/s pass there"]);
     let hung = finding(&report, "hangs");
-    assert!(hung.message.contains("/hangs did not end within 300ms"), "{}", hung.message);
-    assert_eq!(hung.evidence, [Evidence::new("/hangs", "did not answer in time")]);
+    assert!(hung.message.contains("/hangs2 did not end within 100ms"), "{}", hung.message);
 }
 
 #[test]

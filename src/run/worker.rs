@@ -1,8 +1,8 @@
 //! Runs the checks in order on one thread, and watches the clock from another (law 8).
 //!
 //! A [`Node`] belongs to one thread. When a check takes too long, its thread is left behind, what it was
-//! reading counts as hung from then on, and a new thread with a new node goes on with the next rule. Threads
-//! that are left behind cannot be ended; they die with the process.
+//! reading counts as hung from then on, and a new thread with a new node asks it again, so that what hangs costs it
+//! that one finding; or goes on with the next rule. Threads that are left behind cannot be ended; they die with the process.
 //!
 //! Rules that the policy wants to be asked again (`retry`) are, after all others had their turn, so that waiting for
 //! one costs no other its answer.
@@ -49,6 +49,9 @@ impl Limits {
         Self { check: Self::CHECK, run }
     }
 }
+
+/// How often a step is asked again after something that it read hung: each time costs its whole limit.
+const AGAIN: u32 = 2;
 
 /// No limit is longer: what is added to the clock must not overflow it.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -108,7 +111,7 @@ pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> 
     };
     let mut answers = Answers { node: None, rules: vec![None; policy.rules.len()] };
     let mut todo = steps(policy, asked);
-    let mut described_again = false;
+    let mut asked_again = 0;
     let mut watch = Arc::new(Watch::default());
     let mut worker = spawn(&work, &todo, &answers, &watch)?;
     let mut since = Instant::now();
@@ -120,7 +123,7 @@ pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> 
             Ok((said, when)) => {
                 answers.take(step, said);
                 todo.pop_front();
-                since = when;
+                (since, asked_again) = (when, 0);
                 continue;
             }
             Err(Silence::Timeout) if Instant::now() >= work.deadline => {
@@ -128,16 +131,23 @@ pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> 
                 answers.give_up(todo, hung.as_deref(), limits.run, since.elapsed());
                 return Ok(answers);
             }
-            Err(Silence::Timeout) => timed_out(watch.give_up().as_deref(), limit),
-            Err(Silence::Closed) => panicked("its thread ended without a word"),
+            Err(Silence::Timeout) => {
+                let hung = watch.give_up();
+                // What hung is known now and answers at once: the rest of what is asked can be had.
+                if hung.is_some() && asked_again < AGAIN && !matches!(step, Step::Again(_)) {
+                    asked_again += 1;
+                    None
+                } else {
+                    Some(timed_out(hung.as_deref(), limit))
+                }
+            }
+            Err(Silence::Closed) => Some(panicked("its thread ended without a word")),
         };
-        tracing::warn!(?step, finding = finding.message(), "a check was left behind");
-        if step == Step::Describe && !described_again {
-            // What hung is known now and answers at once; the rest of the description can be had.
-            described_again = true;
-        } else {
+        tracing::warn!(?step, again = finding.is_none(), "a check was left behind");
+        if let Some(finding) = finding {
             answers.take(step, Said::Answer(vec![(finding, since.elapsed())]));
             todo.pop_front();
+            asked_again = 0;
         }
         watch = Arc::new(watch.successor());
         worker = match spawn(&work, &todo, &answers, &watch) {
