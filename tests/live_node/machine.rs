@@ -107,7 +107,9 @@ fn limited(name: &str, controller: &str, limits: &[(&str, &str)]) -> Option<Cgro
         not_here(name, "there is no v1 hierarchy");
         return None;
     }
-    let made = Cgroup::new(controller, &format!("preflight-{controller}-{}", std::process::id()));
+    // Tests run side by side.
+    let own = format!("preflight-{}-{}", name.replace(' ', "-"), std::process::id());
+    let made = Cgroup::new(controller, &own);
     match made.and_then(|cgroup| {
         limits.iter().try_for_each(|(file, value)| cgroup.write(file, value))?;
         Ok(cgroup)
@@ -123,6 +125,37 @@ fn limited(name: &str, controller: &str, limits: &[(&str, &str)]) -> Option<Cgro
 /// The program is in the cgroup; the shell that the scene keeps is not.
 fn in_cgroup<'a>(name: &'a str, before: &'a str) -> Play<'a> {
     Play { before, ..Play::new(name, ENTER) }
+}
+
+/// What a mount or a namespace hides may be a limit: nothing passes there.
+#[test]
+fn a_limit_that_is_not_to_be_seen_is_not_none() {
+    let name = "hidden memory limit";
+    let Some(cgroup) = limited(name, "memory", &[("memory.limit_in_bytes", "48M")]) else { return };
+    let table = fs::read_to_string("/proc/self/mounts").expect("a mount table");
+    let words = table.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let point = words
+        .filter(|words| words[2] == "cgroup" && words[3].split(',').any(|option| option == "memory"))
+        .map(|words| words[1].to_owned())
+        .next();
+    let Some(point) = point else { return not_here(name, "memory is on no v1 hierarchy") };
+    let unmounted = format!("umount --lazy {point} && exec \"$@\"");
+    let covered = format!("mount -t tmpfs tmpfs {point} && exec \"$@\"");
+    let anew = format!("umount --lazy {point} && mount -t cgroup -o memory cgroup {point} && exec \"$@\"");
+    for (what, options, script, want) in [
+        ("not mounted", "-m", unmounted.as_str(), "warn? unknown"),
+        ("covered", "-m", &covered, "warn? unknown"),
+        ("in a cgroup namespace, mounted there", "-mC", &anew, "fail too-little"),
+        // The mount shows the real root there, and /proc/self/cgroup nothing of the way from it.
+        ("in a cgroup namespace, mounted outside", "-mC", "exec \"$@\"", "warn? unknown"),
+        ("in a cgroup namespace, not mounted", "-mC", &unmounted, "warn? unknown"),
+    ] {
+        let before = format!("{} unshare {options} sh -c '{script}' scene", cgroup.enter());
+        let Some(report) = in_cgroup(name, &before).judge(&["{check: memory, with: {total: 64Mi}}"]) else {
+            return;
+        };
+        assert_eq!(report.brief("memory/total"), want, "{what}: {report}");
+    }
 }
 
 #[test]

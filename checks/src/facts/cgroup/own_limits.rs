@@ -1,12 +1,18 @@
 //! The limits that the own cgroup and those above it set to processors and memory.
 
-use super::headroom::{directories, own_legacy_cgroup};
+use super::{
+    LayoutKind,
+    files::own_unified_cgroup,
+    headroom::{directories, own_legacy_cgroup},
+};
 use crate::{
     evidence::{Evidence, Unknown},
-    facts::Known,
     node::{Node, ReadError},
     quantity::Quantity,
 };
+
+/// The cgroup namespace that the kernel begins with (include/linux/proc_ns.h, `PROC_CGROUP_INIT_INO`).
+const FIRST_NAMESPACE: &str = "cgroup:[4026531835]";
 
 /// A limit of one cgroup.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +28,7 @@ pub struct OwnLimit<T> {
 pub struct OwnLimits<T> {
     /// The smallest; none where nothing is limited.
     pub smallest: Option<OwnLimit<T>>,
-    /// What could not be known: a limit there may be smaller.
+    /// What could not be read or found: a limit there may be smaller.
     pub unread: Vec<Unknown>,
 }
 
@@ -30,11 +36,8 @@ impl Node {
     /// How many processors' worth of time the own cgroup may use: `cpu.max`, on v1 `cpu.cfs_quota_us`.
     #[must_use]
     pub fn own_cpu_quota(&self) -> OwnLimits<f64> {
-        let (directories, is_v1) = match self.own_directories("cpu") {
-            Ok(found) => found,
-            Err(unknown) => return OwnLimits { smallest: None, unread: vec![unknown] },
-        };
-        self.smallest(&directories, |node, directory| {
+        let (directories, hidden, is_v1) = self.own_directories("cpu");
+        self.smallest(&directories, hidden, |node, directory| {
             if is_v1 {
                 let quota = node.number(&format!("{directory}/cpu.cfs_quota_us"))?;
                 let period = node.number(&format!("{directory}/cpu.cfs_period_us"))?;
@@ -53,12 +56,9 @@ impl Node {
     /// How much memory the own cgroup may use: `memory.max`, on v1 `memory.limit_in_bytes`.
     #[must_use]
     pub fn own_memory_limit(&self) -> OwnLimits<Quantity> {
-        let (directories, is_v1) = match self.own_directories("memory") {
-            Ok(found) => found,
-            Err(unknown) => return OwnLimits { smallest: None, unread: vec![unknown] },
-        };
+        let (directories, hidden, is_v1) = self.own_directories("memory");
         let file = if is_v1 { "memory.limit_in_bytes" } else { "memory.max" };
-        self.smallest(&directories, |node, directory| {
+        self.smallest(&directories, hidden, |node, directory| {
             let limit = node.number(&format!("{directory}/{file}"))?;
             // Version 1 has no word for "no limit": it is the largest multiple of a page that fits into 63 bits
             // (mm/page_counter.c, PAGE_COUNTER_MAX).
@@ -67,33 +67,55 @@ impl Node {
         })
     }
 
-    /// The directories of the own cgroup and those above it, where `controller` has its files, and whether that is v1; no
-    /// directory where no hierarchy has it. Which cgroup is the own one has to be known: that of the root has no limit.
-    fn own_directories(&self, controller: &str) -> Known<(Vec<String>, bool)> {
-        let layout = self.cgroup_layout().as_ref().map_err(Clone::clone)?;
-        let legacy = layout.legacy_mount(controller);
-        if legacy.is_none() && layout.unified.is_none() {
-            return Ok((Vec::new(), false));
-        }
+    /// The directories of the own cgroup and those above it, where `controller` has its files; what keeps the own one from
+    /// being found, where it is not; and whether that is version 1.
+    fn own_directories(&self, controller: &str) -> (Vec<String>, Option<Unknown>, bool) {
+        let layout = match self.cgroup_layout() {
+            Ok(layout) => layout,
+            Err(unknown) => return (Vec::new(), Some(unknown.clone()), false),
+        };
         let read = self.read(&self.proc_self("cgroup"));
-        let text = read.text().map_err(ReadError::unknown)?;
-        let Some(mount) = legacy else { return Ok((self.own_cgroups(layout).0, false)) };
-        let own = own_legacy_cgroup(&text, controller).ok_or_else(|| {
-            let reason = format!("{} names no cgroup of {controller}", read.path());
-            Unknown::new(reason).tried([read.evidence()])
-        })?;
-        let found = directories(mount, own.trim_end());
+        let text = match read.text() {
+            Ok(text) => text,
+            // A kernel without cgroups has neither that file nor a mount.
+            Err(e) if e.is_missing() && layout.kind == LayoutKind::None => return (Vec::new(), None, false),
+            Err(e) => return (Vec::new(), Some(e.unknown()), false),
+        };
+        let legacy = (own_legacy_cgroup(&text, controller), layout.legacy_mount(controller));
+        let is_v1 = legacy != (None, None);
+        let (own, mount) = if is_v1 { legacy } else { (own_unified_cgroup(&text), layout.unified.as_ref()) };
+        let own = own.map(str::trim_end);
+        let hidden = |place: &str| {
+            let own = own.unwrap_or("not named");
+            let why = format!("the own cgroup ({own}) is not to be seen {place}");
+            Some(Unknown::new(why).tried([read.evidence()]))
+        };
+        let Some(mount) = mount else {
+            // The root is not limited, wherever it may be mounted; that of a cgroup namespace may be.
+            let is_root = own.is_none_or(|own| own == "/") && self.has_first_cgroup_namespace();
+            let place = format!("here: {controller} is not mounted");
+            return (Vec::new(), if is_root { None } else { hidden(&place) }, is_v1);
+        };
         // What /proc names may lie outside of what is to be seen here.
-        let found = found.filter(|found| found.last().is_some_and(|last| self.kind(last).is_ok()));
-        Ok((found.unwrap_or_else(|| vec![mount.point.clone()]), true))
+        let found = own.and_then(|own| directories(mount, own));
+        match found.filter(|found| found.last().is_some_and(|last| self.kind(last).is_ok())) {
+            Some(found) => (found, None, is_v1),
+            None => (vec![mount.point.clone()], hidden(&format!("below {}", mount.point)), is_v1),
+        }
+    }
+
+    /// Whether /proc shows the paths of cgroups from the real root on.
+    fn has_first_cgroup_namespace(&self) -> bool {
+        self.link(&self.proc_self("ns/cgroup")).is_ok_and(|link| link == FIRST_NAMESPACE)
     }
 
     fn smallest<T: PartialOrd + Copy>(
         &self,
         directories: &[String],
+        hidden: Option<Unknown>,
         limit: impl Fn(&Self, &str) -> Result<Option<(T, Evidence)>, ReadError>,
     ) -> OwnLimits<T> {
-        let mut found = OwnLimits { smallest: None, unread: Vec::new() };
+        let mut found = OwnLimits { smallest: None, unread: hidden.into_iter().collect() };
         for directory in directories {
             match limit(self, directory) {
                 Ok(Some((value, evidence))) => {
@@ -166,7 +188,9 @@ mod tests {
                 "3 1 0:4 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
                  2 1 0:3 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
             )
-            .file("/proc/self/cgroup", "4:memory:/a\n3:cpu:/a\n");
+            .file("/proc/self/cgroup", "4:memory:/a\n3:cpu:/a\n")
+            .file("/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "-1\n")
+            .file("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "9223372036854771712\n");
         for memory in [v1, v2()] {
             let unread = |memory: Memory| {
                 let node = Node::in_memory(memory);
@@ -203,6 +227,30 @@ mod tests {
         let half = memory.file("/sys/fs/cgroup/cpu/docker/cpu.cfs_quota_us", "50000\n");
         let quota = Node::in_memory(half).own_cpu_quota().smallest.unwrap();
         assert_eq!(format!("{:.1}", quota.value), "0.5");
+    }
+
+    #[test]
+    fn an_own_cgroup_that_is_not_to_be_seen_may_have_a_limit() {
+        let unread = |memory: Memory| Node::in_memory(memory).own_memory_limit().unread.len();
+        assert_eq!(unread(v2()), 0);
+        let own = "/proc/self/cgroup";
+        for memory in [
+            v2().without("/proc/self/mountinfo"),
+            v2().without(own),
+            v2().error(own, ReadErrorKind::Denied("EACCES")),
+            v2().file(own, "0::/b.slice\n"),
+            v2().file(own, "0::/../init.scope\n"),
+            // The memory controller is on a hierarchy that is not mounted here.
+            v2().file(own, "4:memory:/docker\n0::/\n"),
+            v2().file("/proc/self/mountinfo", "1 0 254:1 / / rw - ext4 /dev/vda1 rw\n"),
+        ] {
+            assert_eq!(unread(memory.clone()), 1, "{memory:?}");
+        }
+        let unlimited = v2().file("/proc/self/mountinfo", "1 0 254:1 / / rw - ext4 /dev/vda1 rw\n");
+        let root = unlimited.clone().file(own, "0::/\n");
+        assert_eq!(unread(root.clone()), 1, "the root of some namespace");
+        assert_eq!(unread(root.symlink("/proc/self/ns/cgroup", FIRST_NAMESPACE)), 0, "the root");
+        assert_eq!(unread(unlimited.without(own)), 0, "a kernel without cgroups");
     }
 
     proptest! {
