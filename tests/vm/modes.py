@@ -35,11 +35,12 @@ MODES = {
 # they are fixed at boot, and the command line differs in nothing that has to do with cgroups.
 BORROWED = {"v2-lockdown-boot": "v2"}
 
-# Boots of guest/kill.sh, on the oldest and the newest kernel only, and of guest/delegation.sh.
+# Boots of guest/kill.sh, on the oldest and the newest kernel only, of guest/delegation.sh, and of guest/node.sh.
 KILLS = {"kill": Mode(), "kill-bare": Mode(layout="none")}
 KILL_SERIES = ["5.10", "7"]
 DELEGATION = {"delegation": Mode()}
-ALL = {**KILLS, **MODES, **DELEGATION}
+NODE = {"node": Mode()}
+ALL = {**KILLS, **MODES, **DELEGATION, **NODE}
 
 # One question about the subsystems: who asks, with --prove or not, and what --allow names.
 Ask = collections.namedtuple("Ask", "user prove allow", defaults=(False, ()))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Boots real kernels, and compares what preflight says of their cgroups with what was measured in the same boot.
+"""Boots real kernels, and compares what preflight says of their cgroups and nodes with what was measured in the same boot.
 
 The truth comes from the kernel's own memory (guest/masks.c), from the mode that was set up, and from trying every
 controller afterwards (guest/scene.sh); nothing of preflight is used for it. Exit status: 0 everything is right, 1 something
@@ -20,10 +20,11 @@ import time
 sys.dont_write_bytecode = True
 
 import delegation
+import node
 import peers
 from compare import Comparison
 from kills import Kills
-from modes import ALL, BORROWED, DELEGATION, KILL_SERIES, KILLS, PEERS_SERIES, SERIES
+from modes import ALL, BORROWED, DELEGATION, KILL_SERIES, KILLS, NODE, PEERS_SERIES, SERIES
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -69,7 +70,13 @@ class Scene:
             script, limit = "kill.sh", "1200"
         elif self.mode in DELEGATION:
             script = "delegation.sh"
+        elif self.mode in NODE:
+            script = "node.sh"
+            programs = [*programs, *(self.out.parent.parent / name for name in node.IMAGES)]
         command = [str(HERE / "boot.sh"), "-t", limit, "-a", ALL[self.mode].parameters]
+        if self.mode in NODE:
+            for module in node.modules(self.kernel):
+                command += ["-m", module]
         for program in programs:
             command += ["-p", str(program)]
         for attempt in (1, 2):
@@ -87,6 +94,8 @@ class Scene:
             return kills.text, kills.differences
         if self.mode in DELEGATION:
             return delegation.compare(self.out)
+        if self.mode in NODE:
+            return node.compare(self.out)
         c = Comparison(self.out, self.mode)
         self.peers = c.peers
         return f"{c.states} states, {c.readings} readings, {c.verdicts} verdicts right", c.differences
@@ -145,6 +154,8 @@ def run(arguments, work):
     shutil.copy(arguments.preflight, program)
     programs = [program, *build(work)]
     played = list(scenes(arguments, work))
+    if any(scene.mode in NODE for scene in played) and not node.images(work):
+        raise NotRun("mkfs.xfs makes no file system without ftype (Debian: xfsprogs)")
     score, failed, futures = peers.Score(), 0, {}
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for scene in played:

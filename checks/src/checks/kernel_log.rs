@@ -153,7 +153,9 @@ fn silent(subject: &Subject, node: &Node) -> Option<Finding> {
 fn nothing(subject: &Subject, params: &KernelLogParams, log: &KernelLog, node: &Node) -> Finding {
     let counted = if log.has_beginning { None } else { counter(subject, node) };
     let is_counted_as_none = matches!(&counted, Some((0, _)));
-    if !is_counted_as_none && log.reach().is_none_or(|reach| reach < params.within.get().min(ENOUGH)) {
+    // A whole log is enough, however short it is yet: a node is judged right after its boot.
+    let reaches = |log: &KernelLog| log.reach().is_some_and(|reach| reach >= params.within.get().min(ENOUGH));
+    if !is_counted_as_none && !log.has_beginning && !reaches(log) {
         return unknown_or_counted(subject, &too_short(log), node);
     }
     let proof = Proof::new(looked_at(log)).and_all(counted.as_ref().map(|(_, seen)| seen.clone()));

@@ -56,6 +56,13 @@ fn a_quiet_log_passes() {
 }
 
 #[test]
+fn a_node_that_has_just_booted_can_pass() {
+    let answer = "ok, now=5.000000 lines=356 untimed=0 from=0.000000 start=seen";
+    let all = ask(reporting().probe(Probe::KernelLog, answer));
+    assert!(all.iter().all(|finding| *finding.outcome() == Outcome::Pass), "{all:?}");
+}
+
+#[test]
 fn each_trouble_warns() {
     for (kind, subject, reason) in [
         ("oom", "oom", "killed"),
