@@ -16,9 +16,9 @@ use std::collections::HashSet;
 /// Packages are installed, or not, in versions that will do.
 ///
 /// ## What it looks at
-/// The database of dpkg (/var/lib/dpkg/status) or apk (/lib/apk/db/installed); no program is started. The version is that of
-/// upstream, without the epoch and the distribution's revision. A package that dpkg has left half-configured is not
-/// installed. On systems of rpm nothing can be determined: its database is of another kind.
+/// The database of dpkg (/var/lib/dpkg/status), apk (/lib/apk/db/installed) or rpm (rpmdb.sqlite: Fedora, RHEL 9 and later; not
+/// those of Berkeley DB and ndb); no program is started. The version is that of upstream, without the epoch and the
+/// distribution's revision. A package that dpkg has left half-configured is not installed.
 ///
 /// `installed` and `absent` pass; `missing`, `present`, `wrong-version` and `not-in-order` do not.
 ///
@@ -27,10 +27,10 @@ use std::collections::HashSet;
 /// (containerd and containerd.io) take turns at every update.
 ///
 /// ## How to mend it
-/// `apt-get install`, `dpkg --configure -a`, `apk add`.
+/// `apt-get install`, `dpkg --configure -a`, `apk add`, `dnf install`.
 ///
 /// ## Sources
-/// dpkg(1), deb-version(7), apk-package(5); system-validators' package validator (dpkg only, distribution by
+/// dpkg(1), deb-version(7), apk-package(5); sqlite.org, fileformat2; rpm lib/backend/sqlite.cc, lib/header.c; system-validators' package validator (dpkg only, distribution by
 /// /etc/lsb-release).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]

@@ -1,7 +1,9 @@
-//! What the package databases of dpkg and apk say. That of rpm is not read: it is a database of SQLite, BDB or its own.
+//! What the package databases of dpkg, apk and rpm say; of rpm where SQLite keeps it, not in Berkeley DB or its own format.
 
 mod apk;
 mod dpkg;
+mod rpm;
+mod sqlite;
 
 use super::Known;
 use crate::{
@@ -19,7 +21,7 @@ pub enum Manager {
     Dpkg,
     /// Alpine.
     Apk,
-    /// Red Hat, SUSE and their like; not read.
+    /// Red Hat, SUSE and their like.
     Rpm,
 }
 
@@ -83,10 +85,12 @@ impl Node {
     /// When there is no database that is read here, or it can't be read.
     pub fn package(&self, name: &str) -> Known<(Option<Package>, Evidence)> {
         let (manager, _) = self.package_manager()?;
-        let (path, text) = self.package_database(manager)?;
-        let found = match manager {
-            Manager::Dpkg => dpkg::find(text, name),
-            Manager::Apk | Manager::Rpm => apk::find(text, name),
+        let (path, found) = match manager {
+            Manager::Dpkg => {
+                self.package_database(dpkg::STATUS).map(|text| (dpkg::STATUS, dpkg::find(text, name)))?
+            }
+            Manager::Apk => self.apk_database().map(|(path, text)| (path, apk::find(text, name)))?,
+            Manager::Rpm => self.rpm_database(|read| rpm::find(read, name))?,
         };
         let observed = match &found {
             Some(Package { version, state: State::Installed, .. }) => format!("{name} {version}"),
@@ -113,26 +117,57 @@ impl Node {
                 }
                 Ok(None)
             }
-            Manager::Apk | Manager::Rpm => {
-                let (database, text) = self.package_database(manager)?;
-                let Some(package) = apk::owner(text, path) else { return Ok(None) };
-                let seen = Evidence::new(database, format!("{} {}", package.name, package.version));
-                Ok(Some((package, seen)))
+            Manager::Apk => {
+                let (database, text) = self.apk_database()?;
+                Ok(apk::owner(text, path).map(|package| brought(database, package)))
+            }
+            Manager::Rpm => {
+                let (database, found) = self.rpm_database(|read| rpm::owner(read, path))?;
+                Ok(found.map(|package| brought(database, package)))
             }
         }
     }
 
-    fn package_database(&self, manager: Manager) -> Known<(&'static str, &str)> {
-        let path = match manager {
-            Manager::Dpkg => dpkg::STATUS,
-            Manager::Apk if self.kind(apk::INSTALLED).is_ok() => apk::INSTALLED,
-            Manager::Apk => apk::INSTALLED_USR,
-            Manager::Rpm => {
-                return Err(Unknown::new("the database of rpm is not read").needs(
-                    "ask `rpm -q` by hand, or run with --allow exec where a program tells its version",
-                ));
-            }
+    fn apk_database(&self) -> Known<(&'static str, &str)> {
+        let is_old = self.kind(apk::INSTALLED).is_ok();
+        let path = if is_old { apk::INSTALLED } else { apk::INSTALLED_USR };
+        self.package_database(path).map(|text| (path, text))
+    }
+
+    /// What `look` finds in the database of rpm, and where that is.
+    fn rpm_database<T>(
+        &self,
+        look: impl Fn(&sqlite::ReadAt<'_>) -> Result<T, rpm::Broken>,
+    ) -> Known<(&'static str, T)> {
+        const NEEDS: &str =
+            "ask `rpm -q` by hand, or run with --allow exec where a program tells its version";
+        let Some(path) = rpm::DATABASES.into_iter().find(|path| self.kind(path).is_ok()) else {
+            let why = "the database of rpm is of a kind that is not read (Berkeley DB, ndb)";
+            return Err(Unknown::new(why).needs(NEEDS));
         };
+        // What was written last may stand in these only; rpm leaves an empty log behind.
+        for log in [format!("{path}-wal"), format!("{path}-journal")] {
+            match self.read_at(&log, 0, 1) {
+                Ok(bytes) if bytes.is_empty() => {}
+                Err(e) if e.is_missing() => {}
+                Ok(_) => {
+                    return Err(
+                        Unknown::new(format!("{log} holds what {path} does not have yet")).needs(NEEDS)
+                    );
+                }
+                Err(e) => return Err(e.unknown()),
+            }
+        }
+        let read = |offset: u64, length: usize| self.read_at(path, offset, length).ok();
+        let found = look(&read);
+        found.map(|found| (path, found)).map_err(|rpm::Broken| match self.read_at(path, 0, 1) {
+            Err(e) => e.unknown(),
+            Ok(_) => Unknown::new(format!("{path} is not a database of rpm")).needs(NEEDS),
+        })
+    }
+
+    /// The text of a database; a node has one.
+    fn package_database(&self, path: &'static str) -> Known<&str> {
         let Text(text) = self.fact(|| {
             let bytes = self.read_once(path, LIMIT).map_err(|e: ReadError| e.unknown());
             Text(bytes.and_then(|bytes| {
@@ -145,8 +180,13 @@ impl Node {
                 }
             }))
         });
-        text.as_deref().map(|text| (path, text)).map_err(Clone::clone)
+        text.as_deref().map_err(Clone::clone)
     }
+}
+
+fn brought(database: &str, package: Package) -> (Package, Evidence) {
+    let seen = Evidence::new(database, format!("{} {}", package.name, package.version));
+    (package, seen)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 ///
 /// ## What it looks at
 /// The directories in which services find programs, with symbolic links followed (alternatives, /bin as a link to
-/// /usr/bin): the first file of that name that can be executed. For a version the database of dpkg or apk tells which
+/// /usr/bin): the first file of that name that can be executed. For a version the database of dpkg, apk or rpm tells which
 /// package brought the file, and that package's version counts: nothing is started. With `--allow exec` a program whose
 /// package is not known is asked itself (`NAME --version`): without a shell, with an empty environment, for two seconds at
 /// most, with all its children.
