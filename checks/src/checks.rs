@@ -38,6 +38,7 @@ mod packages;
 mod ports;
 mod pressure;
 mod proxy;
+mod reaching;
 mod resolv_conf;
 mod seccomp;
 mod selinux;

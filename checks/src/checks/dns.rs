@@ -1,7 +1,7 @@
 //! `dns`: Name servers answer, names have addresses, and search domains do not answer for everything. Takes
 //! `--allow network`.
 
-use super::tcp::{LONGEST, millis, waiting};
+use super::reaching::{LONGEST, millis, waiting};
 use crate::{
     check::{Check, Meta},
     duration::Duration,

@@ -3,7 +3,7 @@
 mod answer;
 mod params;
 
-use super::tcp::{LONGEST, millis, unreached_finding, waiting};
+use super::reaching::{LONGEST, millis, unreached_finding, waiting};
 use crate::{
     check::{Check, Meta},
     endpoint::{Endpoint, Url},

@@ -1,12 +1,13 @@
 //! `tcp`: This node can connect to what it will need. Takes `--allow network`.
 
+use super::reaching::{LONGEST, millis, unreached_finding, waiting};
 use crate::{
     check::{Check, Meta},
     duration::Duration,
     endpoint::Endpoint,
     entry::{Entry, Written},
     evidence::{Evidence, Unknown},
-    facts::reach::{Barrier, Reached, Unreached},
+    facts::reach::Reached,
     finding::{Finding, Findings, Remedy, Severity},
     node::{Node, Probe},
 };
@@ -71,9 +72,6 @@ impl Entry for TcpEndpoint {
     }
 }
 
-/// The longest time that a connection may take.
-pub(super) const LONGEST: time::Duration = time::Duration::from_secs(30);
-
 /// The check `tcp`.
 pub struct Tcp;
 
@@ -132,17 +130,6 @@ impl Check for Tcp {
     }
 }
 
-/// In milliseconds, as probes take it.
-pub(super) fn millis(time: Duration) -> u32 {
-    u32::try_from(time.get().as_millis()).unwrap_or(u32::MAX)
-}
-
-/// How long so many endpoints may take at worst: names by the last server in the last domain, addresses one after the other.
-pub(super) fn waiting(time: Duration, endpoints: usize) -> time::Duration {
-    let times = endpoints.saturating_mul(8).saturating_add(2);
-    time.get().saturating_mul(u32::try_from(times).unwrap_or(u32::MAX))
-}
-
 fn connects(subject: &str, reached: &Reached) -> Finding {
     let seen = Evidence::new(format!("connect(2) to {}", reached.address), "connected");
     if let Some((address, barrier)) = reached.in_vain.first() {
@@ -156,21 +143,6 @@ fn connects(subject: &str, reached: &Reached) -> Finding {
     }
     let proof = crate::Proof::new(seen).and_all(reached.evidence.iter().cloned());
     Finding::pass(subject, "connects", format!("this node can connect to {subject}"), proof)
-}
-
-/// The finding about an endpoint that can't be reached.
-pub(super) fn unreached_finding(
-    subject: &str,
-    target: &Endpoint,
-    severity: Severity,
-    unreached: Unreached,
-) -> Finding {
-    let Unreached { barrier, evidence } = unreached;
-    let message = format!("this node can't connect to {subject}: {}", barrier.text());
-    let finding = Finding::problem(severity, subject, barrier.reason(), message)
-        .evidence(evidence)
-        .remedy(Remedy::new(barrier.remedy(target)));
-    if barrier == Barrier::NameServers { finding.follows("name-servers") } else { finding }
 }
 
 #[cfg(test)]
