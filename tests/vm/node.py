@@ -30,7 +30,7 @@ def images(work):
         tool = shutil.which("mkfs.xfs", path="/usr/sbin:/sbin:/usr/bin:/bin")
         # Smaller than mkfs.xfs wants it for real data: the guest has it in its memory.
         command = [tool or "", "--unsupported", "-q", *options, str(image)]
-        if not tool or subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode != 0:
+        if not tool or subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
             return None
         made.append(image)
     return made
