@@ -66,6 +66,7 @@ fn packages_are_read_from_rpm_s_own_database() {
     assert!(report.finding("packages/containerd").to_string().contains("2:1.2.3-4.fc40"), "{report}");
     assert_eq!(report.brief("packages/nftables"), "pass installed", "{report}");
     assert_eq!(report.brief("packages/kubelet"), "fail missing", "{report}");
+    assert!(report.finding("packages/kubelet")["remedy"].to_string().contains("dnf install"), "{report}");
     assert_eq!(report.brief("packages/docker"), "pass absent", "{report}");
     assert_eq!(report.brief("executables/containerd"), "fail wrong-version", "{report}");
     assert_eq!(report.brief("executables/nftables"), "pass found", "{report}");
@@ -75,6 +76,9 @@ fn packages_are_read_from_rpm_s_own_database() {
     fs::write(&log, "x").expect("a log");
     assert_eq!(judge(here, &rules).finding("packages/docker")["determined"], false);
     fs::remove_file(&log).expect("own file");
+    assert_eq!(judge(here, &rules).finding("packages/docker")["determined"], false, "rpm keeps a log");
+    fs::write(&log, "").expect("a log");
+    assert_eq!(judge(here, &rules).brief("packages/docker"), "pass absent");
     let bytes = fs::read(&database).expect("a database");
     fs::write(&database, &bytes[..8192]).expect("own file");
     assert_eq!(judge(here, &rules).finding("packages/docker")["determined"], false);

@@ -131,7 +131,11 @@ fn judge(rule: &PackageRule, wanted: bool, node: &Node) -> Finding {
             .remedy(remedy)
     };
     let install = || {
-        let command = if manager == Manager::Apk { "apk add" } else { "apt-get install" };
+        let command = match manager {
+            Manager::Dpkg => "apt-get install",
+            Manager::Apk => "apk add",
+            Manager::Rpm => "dnf install",
+        };
         Remedy::new("Install it").command(format!("{command} {name}"))
     };
     let Some(package) = found else {
@@ -167,7 +171,11 @@ fn judge(rule: &PackageRule, wanted: bool, node: &Node) -> Finding {
         State::Installed => {}
     }
     if !wanted {
-        let command = if manager == Manager::Apk { "apk del" } else { "apt-get remove" };
+        let command = match manager {
+            Manager::Dpkg => "apt-get remove",
+            Manager::Apk => "apk del",
+            Manager::Rpm => "dnf remove",
+        };
         let remedy = Remedy::new("Remove it").command(format!("{command} {name}")).risk(crate::Risk::Service);
         return problem("present", format!("the package {name} is installed, and should not be"), remedy);
     }

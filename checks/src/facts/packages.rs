@@ -73,7 +73,15 @@ impl Node {
         for (path, manager) in DATABASES {
             match self.kind(path) {
                 Ok(_) => return Ok((manager, Evidence::new(path, "exists"))),
-                Err(e) => tried.push(e.evidence()),
+                // One that is hidden may be the one that counts: what another one lacks would prove nothing.
+                Err(e) if e.is_missing() => tried.push(e.evidence()),
+                Err(e) => return Err(e.unknown()),
+            }
+            // Debian's package rpm brings an empty database of its own.
+            if manager == Manager::Dpkg && self.kind(dpkg::DIRECTORY).is_ok() {
+                return Err(
+                    Unknown::new(format!("{} is there without its database", dpkg::DIRECTORY)).tried(tried)
+                );
             }
         }
         Err(Unknown::new("no package database of dpkg, apk or rpm is there").tried(tried))
@@ -141,15 +149,30 @@ impl Node {
     ) -> Known<(&'static str, T)> {
         const NEEDS: &str =
             "ask `rpm -q` by hand, or run with --allow exec where a program tells its version";
-        let Some(path) = rpm::DATABASES.into_iter().find(|path| self.kind(path).is_ok()) else {
-            let why = "the database of rpm is of a kind that is not read (Berkeley DB, ndb)";
-            return Err(Unknown::new(why).needs(NEEDS));
-        };
+        let mut path = None;
+        for candidate in rpm::DATABASES {
+            match self.kind(candidate) {
+                Ok(_) => path = path.or(Some(candidate)),
+                Err(e) if e.is_missing() => {}
+                Err(e) => return Err(e.unknown()),
+            }
+        }
+        let path = path.ok_or_else(|| {
+            let why = "no rpmdb.sqlite is there, and databases of rpm of other kinds (Berkeley DB, ndb) are not read";
+            Unknown::new(why).needs(NEEDS)
+        })?;
         // What was written last may stand in these only; rpm leaves an empty log behind.
         for log in [format!("{path}-wal"), format!("{path}-journal")] {
             match self.read_at(&log, 0, 1) {
                 Ok(bytes) if bytes.is_empty() => {}
-                Err(e) if e.is_missing() => {}
+                // Where a log is kept, rpm leaves it behind (lib/backend/sqlite.cc, SQLITE_FCNTL_PERSIST_WAL): without it
+                // the copy is not whole.
+                Err(e) if e.is_missing() && (log.ends_with("-journal") || !self.keeps_log(path)) => {}
+                Err(e) if e.is_missing() => {
+                    return Err(
+                        Unknown::new(format!("{path} keeps a log, and there is no {log}")).needs(NEEDS)
+                    );
+                }
                 Ok(_) => {
                     return Err(
                         Unknown::new(format!("{log} holds what {path} does not have yet")).needs(NEEDS)
@@ -164,6 +187,11 @@ impl Node {
             Err(e) => e.unknown(),
             Ok(_) => Unknown::new(format!("{path} is not a database of rpm")).needs(NEEDS),
         })
+    }
+
+    /// Whether a database of SQLite is written by way of a log (fileformat2, 1.3.3: 2 is WAL).
+    fn keeps_log(&self, path: &str) -> bool {
+        self.read_at(path, 18, 2).is_ok_and(|versions| versions.contains(&2))
     }
 
     /// The text of a database; a node has one.
@@ -192,7 +220,7 @@ fn brought(database: &str, package: Package) -> (Package, Evidence) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::Memory;
+    use crate::node::{Memory, ReadErrorKind};
 
     const STATUS: &str = "Package: mount\nStatus: install ok installed\nVersion: 2.38.1-5+deb12u3\n\n\
         Package: containerd\nStatus: hold ok installed\nVersion: 1.6.20~ds1-1+b1\n\n\
@@ -247,6 +275,12 @@ mod tests {
         let rpm = Node::in_memory(Memory::new().file("/var/lib/rpm/rpmdb.sqlite", "SQLite"));
         assert!(rpm.package("mount").unwrap_err().needs.is_some());
         assert!(Node::in_memory(Memory::new()).package("mount").is_err());
+        // Hidden or gone, dpkg's database is not replaced by that of another manager, which lacks everything.
+        let apk = || Memory::new().file(apk::INSTALLED, "P:x\nV:1\n\n");
+        let denied = apk().error(dpkg::STATUS, ReadErrorKind::Denied("EACCES"));
+        assert!(Node::in_memory(denied).package("mount").is_err());
+        let gone = apk().file("/var/lib/dpkg/info/mount.list", "/bin/mount\n");
+        assert!(Node::in_memory(gone).package("mount").is_err());
         let cut = Node::in_memory(Memory::new().file(dpkg::STATUS, &STATUS[..60]));
         assert!(cut.package("mount").is_err());
         assert!(Node::in_memory(Memory::new().file(dpkg::STATUS, "")).package("mount").is_err());

@@ -3,6 +3,7 @@
 use super::{Package, State};
 use crate::node::Node;
 
+pub(super) const DIRECTORY: &str = "/var/lib/dpkg";
 pub(super) const STATUS: &str = "/var/lib/dpkg/status";
 
 /// The entry of a package. Of several architectures the one that is installed counts.

@@ -2,10 +2,17 @@
 //! column, and payloads that go on in other pages (sqlite.org/fileformat2.html). Only read, bounded, and never followed in
 //! circles. What stands in a write-ahead log is not seen: who asks has to look for one.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
 
-/// The most pages that are read for one database, and how deep trees may be.
-const PAGES: usize = 20_000;
+/// How many nodes of trees are visited and how many bytes of pages and payloads are taken for one database, at most: cells
+/// may all lead to the same place.
+const VISITS: usize = 100_000;
+const BYTES: usize = 128 << 20;
+/// How deep trees may be.
 const DEPTH: u32 = 20;
 /// The longest payload: the headers of the largest packages have some megabytes.
 const PAYLOAD: usize = 16 << 20;
@@ -20,6 +27,8 @@ pub(super) struct Database<'a> {
     /// What of a page can be used: the rest is for extensions.
     usable: usize,
     pages: RefCell<HashMap<u32, Rc<Vec<u8>>>>,
+    visits: Cell<usize>,
+    bytes: Cell<usize>,
 }
 
 /// A value of a record.
@@ -29,6 +38,12 @@ pub(super) enum Value<'a> {
     /// Text or bytes.
     Bytes(&'a [u8]),
     Other,
+}
+
+/// Takes from what is left; none where that is not enough.
+fn spend(left: &Cell<usize>, amount: usize) -> Option<()> {
+    left.set(left.get().checked_sub(amount)?);
+    Some(())
 }
 
 /// A page of a b-tree.
@@ -105,16 +120,21 @@ impl<'a> Database<'a> {
         let reserved = usize::from(*header.get(20)?);
         let is_one = header.starts_with(b"SQLite format 3\0") && number(header.get(56..60)?) == 1;
         let usable = page_size.checked_sub(reserved).filter(|usable| is_one && *usable >= 480)?;
-        Some(Self { read, page_size, usable, pages: RefCell::default() })
+        Some(Self {
+            read,
+            page_size,
+            usable,
+            pages: RefCell::default(),
+            visits: Cell::new(VISITS),
+            bytes: Cell::new(BYTES),
+        })
     }
 
     fn page(&self, at: u32) -> Option<Rc<Vec<u8>>> {
         if let Some(page) = self.pages.borrow().get(&at) {
             return Some(Rc::clone(page));
         }
-        if self.pages.borrow().len() >= PAGES {
-            return None;
-        }
+        spend(&self.bytes, self.page_size)?;
         let offset = u64::from(at.checked_sub(1)?) * self.page_size as u64;
         let page = (self.read)(offset, self.page_size).filter(|page| page.len() == self.page_size)?;
         let page = Rc::new(page);
@@ -138,6 +158,7 @@ impl<'a> Database<'a> {
 
     /// Reads a page of a b-tree.
     fn node(&self, at: u32) -> Option<TreePage> {
+        spend(&self.visits, 1)?;
         let page = self.page(at)?;
         // The first page begins with the header of the file.
         let start = if at == 1 { 100 } else { 0 };
@@ -160,6 +181,7 @@ impl<'a> Database<'a> {
     /// The payload of a cell, which begins here with so many bytes in all.
     fn payload(&self, cell: &[u8], total: u64, is_index: bool) -> Option<Vec<u8>> {
         let total = usize::try_from(total).ok().filter(|total| *total <= PAYLOAD)?;
+        spend(&self.bytes, total)?;
         let usable = self.usable;
         let most = if is_index { (usable - 12) * 64 / 255 - 23 } else { usable - 35 };
         if total <= most {
@@ -281,6 +303,31 @@ mod tests {
         assert_eq!(record(&name), Some(vec![Value::Bytes(b"ab"), Value::Int(7), Value::Int(1)]));
         assert_eq!(record(&name[..5]), None);
         assert_eq!(record(&[]), None);
+    }
+
+    #[test]
+    fn trees_that_lead_to_themselves_end() {
+        // Each page is an inner one of a table, whose cells all lead to the second page.
+        let mut pages = vec![0_u8; 1024];
+        pages[..16].copy_from_slice(b"SQLite format 3\0");
+        pages[16..18].copy_from_slice(&512_u16.to_be_bytes());
+        pages[56..60].copy_from_slice(&1_u32.to_be_bytes());
+        for start in [100, 512] {
+            pages[start] = 0x05;
+            pages[start + 3..start + 5].copy_from_slice(&50_u16.to_be_bytes());
+            pages[start + 11] = 2;
+            for cell in 0..50 {
+                pages[start + 12 + 2 * cell..start + 14 + 2 * cell].copy_from_slice(&400_u16.to_be_bytes());
+            }
+        }
+        for page in [0, 512] {
+            pages[page + 400..page + 404].copy_from_slice(&2_u32.to_be_bytes());
+        }
+        let read = |at: u64, length: usize| {
+            let at = usize::try_from(at).ok()?;
+            pages.get(at..pages.len().min(at + length)).map(<[u8]>::to_vec)
+        };
+        assert_eq!(Database::open(&read).unwrap().root("Packages"), None);
     }
 
     proptest! {
