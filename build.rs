@@ -23,9 +23,12 @@ mod yaml;
 // What those files call the library.
 extern crate self as preflight_checks;
 
-use std::{env, error::Error, fs, path::Path};
+use flate2::{Compression, write::DeflateEncoder};
+use std::{env, error::Error, fs, io::Write, path::Path};
 
 const PROFILES: &str = "configs/profiles";
+/// What `policy schema` prints and `explain` reads; a test keeps it up to date.
+const SCHEMA: &str = "configs/schema/policy-v1.schema.json";
 /// How the linker lays out the static program: docs/decisions/0002-size-and-speed.md.
 const LAYOUT: &str = "build/layout.ld";
 
@@ -39,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={source}");
     }
     println!("cargo::rerun-if-changed={LAYOUT}");
+    println!("cargo::rerun-if-changed={SCHEMA}");
     let is_static =
         env::var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|all| all.split(',').any(|one| one == "crt-static"));
     if is_static && env::var("PROFILE").is_ok_and(|profile| profile == "release") {
@@ -55,5 +59,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(made.with_extension("tree"), compact::write(&value))?;
         fs::write(made.with_extension("sha256"), checksum::sha256(text.as_bytes()))?;
     }
-    Ok(())
+    pack(Path::new(SCHEMA), Path::new(&out))
+}
+
+/// Writes the JSON file without its spaces and deflated.
+#[allow(clippy::disallowed_methods, reason = "this is a file of the source, not of a node")]
+fn pack(file: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(file)?)?;
+    let mut packed = DeflateEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(json.to_string().as_bytes())?;
+    let name = format!("{}.deflate", file.file_name().ok_or("a file without a name")?.display());
+    Ok(fs::write(out.join(name), packed.finish()?)?)
 }

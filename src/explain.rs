@@ -1,26 +1,23 @@
 //! `preflight explain`: the documentation of a check as text for a terminal. It is the doc comment of the
-//! check's parameters, and their JSON Schema: written once, printed everywhere.
+//! check's parameters, which the JSON Schema of policies carries: written once, printed everywhere.
 
 mod markdown;
 mod parameters;
 
-use crate::text;
+use crate::{policy::published, text};
 use preflight_checks::DynCheck;
-use schemars::SchemaGenerator;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The documentation of `check` in at most `width` columns.
 pub(crate) fn check(check: &dyn DynCheck, width: usize) -> String {
     let meta = check.meta();
-    let mut generator = SchemaGenerator::default();
-    let reference = check.schema(&mut generator);
-    let definitions = generator.take_definitions(true);
-    let name = reference.get("$ref").and_then(Value::as_str).and_then(|r| r.rsplit('/').next());
-    let schema = name.and_then(|name| definitions.get(name)).unwrap_or(reference.as_value());
+    let policies = published::published();
+    let none = (&Value::Null, &Map::new());
+    let (schema, definitions) = published::parameters(&policies, meta.id).unwrap_or(none);
 
     let kubeadm = meta.kubeadm.map(|name| format!("; kubeadm's {name}")).unwrap_or_default();
     let documentation = schema.get("description").and_then(Value::as_str).unwrap_or(meta.summary);
-    let parameters = parameters::to_text(schema, &definitions, width);
+    let parameters = parameters::to_text(schema, definitions, width);
     let parameters = if parameters.is_empty() { "  none\n".to_owned() } else { parameters };
     format!(
         "{} (since {}{kubeadm})\n\n{}\nPARAMETERS (below `with:` of a rule)\n{parameters}",

@@ -1,4 +1,4 @@
-//! The JSON Schemas of reports: checked in, up to date, and true of real reports.
+//! The JSON Schemas: checked in, up to date, and true of real reports.
 
 #![allow(clippy::disallowed_methods)] // tests read their own files and start the program as users do
 
@@ -13,22 +13,25 @@ fn checked_in(name: &str) -> (std::path::PathBuf, Option<Value>) {
 
 const REPORT: &str = "report-v1.schema.json";
 const CGROUPS: &str = "cgroups-v1.schema.json";
+const POLICY: &str = "policy-v1.schema.json";
 
 #[test]
 fn the_schemas_are_up_to_date() {
-    for (name, schema) in
-        [(REPORT, preflight::report::json::schema()), (CGROUPS, preflight::cgroups::schema())]
-    {
+    let all = [
+        (REPORT, preflight::report::json::schema().to_value()),
+        (CGROUPS, preflight::cgroups::schema().to_value()),
+        (POLICY, preflight::policy::schema()),
+    ];
+    for (name, schema) in all {
         let (file, old) = checked_in(name);
         if env::var_os("PREFLIGHT_BLESS").is_some() {
-            fs::write(&file, format!("{:#}\n", schema.as_value())).unwrap();
+            fs::write(&file, format!("{schema:#}\n")).unwrap();
         } else {
-            assert!(
-                old.as_ref() == Some(schema.as_value()),
-                "PREFLIGHT_BLESS=1 writes {} anew",
-                file.display()
-            );
+            assert!(old.as_ref() == Some(&schema), "PREFLIGHT_BLESS=1 writes {} anew", file.display());
         }
+    }
+    if env::var_os("PREFLIGHT_BLESS").is_none() {
+        assert_eq!(Some(preflight::policy::published()), checked_in(POLICY).1);
     }
 }
 

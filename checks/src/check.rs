@@ -7,7 +7,7 @@ use crate::{
     node::Node,
     value::{Error, Value},
 };
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -62,9 +62,6 @@ pub trait DynCheck: Send + Sync {
     /// What is known of it without running it.
     fn meta(&self) -> &'static Meta;
 
-    /// The JSON Schema of its parameters; the description in it is the check's documentation.
-    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
-
     /// Reads the parameters and binds them to the check.
     ///
     /// # Errors
@@ -116,10 +113,6 @@ fn validate<C: Check>(with: &Value) -> Answer {
 impl<C: Check> DynCheck for C {
     fn meta(&self) -> &'static Meta {
         const { &C::META }
-    }
-
-    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<C::Params>()
     }
 
     fn bind(&self, with: &Value) -> Result<Box<dyn BoundCheck>, Vec<Error>> {

@@ -15,7 +15,7 @@ pub(super) fn load(config: Option<&str>, sets: &[(String, String)], color: Color
 /// What `policy lint`, `policy show` and `policy schema` print.
 pub(super) fn command(command: &PolicyCommand, global: &Global) -> Result<String, Stop> {
     match command {
-        PolicyCommand::Schema => Ok(format!("{:#}\n", policy::schema())),
+        PolicyCommand::Schema => Ok(format!("{:#}\n", policy::published())),
         PolicyCommand::Lint(target) => lint(target, global.color),
         PolicyCommand::Show(target) => {
             Ok(load(target.policy.as_deref(), &target.set, global.color)?.to_yaml())

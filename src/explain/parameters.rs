@@ -1,6 +1,6 @@
 //! The parameters of a check as text, from their JSON Schema.
 
-use crate::text;
+use crate::{policy::published::INPUT_REFERENCE, text};
 use serde_json::{Map, Value};
 
 /// The longest default that is written out, in characters: a longer one is better read in `policy show`.
@@ -79,7 +79,8 @@ fn kind(schema: &Value, definitions: &Definitions) -> String {
     }
     for key in ["anyOf", "oneOf", "allOf"] {
         if let Some(kinds) = schema.get(key).and_then(Value::as_array) {
-            return either(kinds.iter().map(|schema| kind(schema, definitions)));
+            let own = kinds.iter().filter(|schema| reference(schema) != Some(INPUT_REFERENCE));
+            return either(own.map(|schema| kind(schema, definitions)));
         }
     }
     match schema.get("type") {
@@ -125,6 +126,9 @@ fn objects(schema: &Value, definitions: &Definitions) -> Vec<String> {
         if let Some(name) = reference(value)
             && let Some(definition) = definitions.get(name)
         {
+            if name == INPUT_REFERENCE {
+                continue;
+            }
             if definition.get("properties").is_some() {
                 found.push(name.to_owned());
             } else if depth < DEPTH {

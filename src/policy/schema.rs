@@ -1,6 +1,8 @@
 //! The JSON Schema of policies, made from the registry, so that editors know every check and parameter.
+//!
+//! The program carries what this makes (see `published.rs`), not this.
 
-use super::{OnUnknown, Retry, read, resolve::REFERENCE};
+use super::{OnUnknown, Retry, published::INPUT_REFERENCE, read, resolve::REFERENCE};
 use preflight_checks::{
     Severity,
     facts::{cgroup::LayoutKind, environment},
@@ -20,7 +22,7 @@ pub fn schema() -> Value {
     let rule = rule(&mut generator);
     let mut definitions = generator.take_definitions(true);
     definitions.values_mut().for_each(allow_references);
-    definitions.insert("InputReference".to_owned(), reference());
+    definitions.insert(INPUT_REFERENCE.to_owned(), reference());
     definitions.insert("Rule".to_owned(), rule);
     definitions.insert("Waiver".to_owned(), waiver());
     json!({
@@ -88,12 +90,12 @@ fn inputs() -> Value {
 
 fn rule(generator: &mut SchemaGenerator) -> Value {
     let names: Vec<_> = registry::ids().collect();
-    let parameters: Vec<_> = registry::CHECKS
+    let parameters: Vec<_> = names
         .iter()
-        .map(|check| {
-            let with = check.schema(generator);
+        .zip(registry::schemas(generator))
+        .map(|(name, with)| {
             json!({
-                "if": { "properties": { "check": { "const": check.meta().id } }, "required": ["check"] },
+                "if": { "properties": { "check": { "const": name } }, "required": ["check"] },
                 "then": { "properties": { "with": { "anyOf": [with, { "type": "null" }] } } }
             })
         })
@@ -215,6 +217,6 @@ fn or_reference(schema: &mut Value) {
         outer.extend(object.remove(key).map(|value| (key.to_owned(), value)));
     }
     let inner = schema.take();
-    outer.insert("anyOf".to_owned(), json!([inner, { "$ref": "#/definitions/InputReference" }]));
+    outer.insert("anyOf".to_owned(), json!([inner, { "$ref": format!("#/definitions/{INPUT_REFERENCE}") }]));
     *schema = Value::Object(outer);
 }
