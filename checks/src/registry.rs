@@ -9,8 +9,8 @@ use crate::{
         ClusterNetworks, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck, Executables,
         Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
         KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, Limits,
-        MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Proxy,
-        ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
+        MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Privileges,
+        Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
     },
 };
 use schemars::{Schema, SchemaGenerator};
@@ -64,6 +64,7 @@ checks![
     OperatingSystem,
     EnvironmentCheck,
     Users,
+    Privileges,
     Packages,
     Pressure,
     KernelLogCheck,
