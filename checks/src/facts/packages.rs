@@ -3,7 +3,6 @@
 mod apk;
 mod dpkg;
 mod rpm;
-mod sqlite;
 
 use super::Known;
 use crate::{
@@ -61,12 +60,13 @@ impl Node {
     /// # Errors
     /// When none of the databases is there.
     pub fn package_manager(&self) -> Known<(Manager, Evidence)> {
-        const DATABASES: [(&str, Manager); 6] = [
+        const DATABASES: [(&str, Manager); 7] = [
             (dpkg::STATUS, Manager::Dpkg),
             (apk::INSTALLED, Manager::Apk),
             (apk::INSTALLED_USR, Manager::Apk),
             ("/usr/lib/sysimage/rpm", Manager::Rpm),
             ("/var/lib/rpm/rpmdb.sqlite", Manager::Rpm),
+            ("/var/lib/rpm/Packages.db", Manager::Rpm),
             ("/var/lib/rpm/Packages", Manager::Rpm),
         ];
         let mut tried = Vec::new();
@@ -98,7 +98,7 @@ impl Node {
                 self.package_database(dpkg::STATUS).map(|text| (dpkg::STATUS, dpkg::find(text, name)))?
             }
             Manager::Apk => self.apk_database().map(|(path, text)| (path, apk::find(text, name)))?,
-            Manager::Rpm => self.rpm_database(|read| rpm::find(read, name))?,
+            Manager::Rpm => self.rpm_package(&rpm::Query::Name(name))?,
         };
         let observed = match &found {
             Some(Package { version, state: State::Installed, .. }) => format!("{name} {version}"),
@@ -130,7 +130,7 @@ impl Node {
                 Ok(apk::owner(text, path).map(|package| brought(database, package)))
             }
             Manager::Rpm => {
-                let (database, found) = self.rpm_database(|read| rpm::owner(read, path))?;
+                let (database, found) = self.rpm_package(&rpm::Query::File(path))?;
                 Ok(found.map(|package| brought(database, package)))
             }
         }
@@ -140,58 +140,6 @@ impl Node {
         let is_old = self.kind(apk::INSTALLED).is_ok();
         let path = if is_old { apk::INSTALLED } else { apk::INSTALLED_USR };
         self.package_database(path).map(|text| (path, text))
-    }
-
-    /// What `look` finds in the database of rpm, and where that is.
-    fn rpm_database<T>(
-        &self,
-        look: impl Fn(&sqlite::ReadAt<'_>) -> Result<T, rpm::Broken>,
-    ) -> Known<(&'static str, T)> {
-        const NEEDS: &str =
-            "ask `rpm -q` by hand, or run with --allow exec where a program tells its version";
-        let mut path = None;
-        for candidate in rpm::DATABASES {
-            match self.kind(candidate) {
-                Ok(_) => path = path.or(Some(candidate)),
-                Err(e) if e.is_missing() => {}
-                Err(e) => return Err(e.unknown()),
-            }
-        }
-        let path = path.ok_or_else(|| {
-            let why = "no rpmdb.sqlite is there, and databases of rpm of other kinds (Berkeley DB, ndb) are not read";
-            Unknown::new(why).needs(NEEDS)
-        })?;
-        // What was written last may stand in these only; rpm leaves an empty log behind.
-        for log in [format!("{path}-wal"), format!("{path}-journal")] {
-            match self.read_at(&log, 0, 1) {
-                Ok(bytes) if bytes.is_empty() => {}
-                // Where a log is kept, rpm leaves it behind (lib/backend/sqlite.cc, SQLITE_FCNTL_PERSIST_WAL): without it
-                // the copy is not whole.
-                Err(e) if e.is_missing() && (log.ends_with("-journal") || !self.keeps_log(path)) => {}
-                Err(e) if e.is_missing() => {
-                    return Err(
-                        Unknown::new(format!("{path} keeps a log, and there is no {log}")).needs(NEEDS)
-                    );
-                }
-                Ok(_) => {
-                    return Err(
-                        Unknown::new(format!("{log} holds what {path} does not have yet")).needs(NEEDS)
-                    );
-                }
-                Err(e) => return Err(e.unknown()),
-            }
-        }
-        let read = |offset: u64, length: usize| self.read_at(path, offset, length).ok();
-        let found = look(&read);
-        found.map(|found| (path, found)).map_err(|rpm::Broken| match self.read_at(path, 0, 1) {
-            Err(e) => e.unknown(),
-            Ok(_) => Unknown::new(format!("{path} is not a database of rpm")).needs(NEEDS),
-        })
-    }
-
-    /// Whether a database of SQLite is written by way of a log (fileformat2, 1.3.3: 2 is WAL).
-    fn keeps_log(&self, path: &str) -> bool {
-        self.read_at(path, 18, 2).is_ok_and(|versions| versions.contains(&2))
     }
 
     /// The text of a database; a node has one.

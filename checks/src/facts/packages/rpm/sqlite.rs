@@ -2,6 +2,7 @@
 //! column, and payloads that go on in other pages (sqlite.org/fileformat2.html). Only read, bounded, and never followed in
 //! circles. What stands in a write-ahead log is not seen: who asks has to look for one.
 
+use super::ReadAt;
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
@@ -16,9 +17,6 @@ const BYTES: usize = 128 << 20;
 const DEPTH: u32 = 20;
 /// The longest payload: the headers of the largest packages have some megabytes.
 const PAYLOAD: usize = 16 << 20;
-
-/// Reads so many bytes from a place on; fewer where the file ends.
-pub(super) type ReadAt<'a> = dyn Fn(u64, usize) -> Option<Vec<u8>> + 'a;
 
 /// A database.
 pub(super) struct Database<'a> {
