@@ -8,7 +8,9 @@ use super::Known;
 use crate::{
     evidence::{Evidence, Unknown},
     node::{Node, ReadError},
+    range::leading_version,
 };
+use semver::{Prerelease, Version};
 
 /// The largest database that is read, in bytes; that of a desktop with 5,000 packages has 8 MB.
 const LIMIT: usize = 64 << 20;
@@ -44,12 +46,28 @@ pub enum State {
     Other(String),
 }
 
-/// The part of a version that upstream gave: without the epoch before `:` and the revision behind the last `-`, and what
-/// distributions add with `~`, `+` or `_`: `1:1.6.20~ds1-1+b1` is `1.6.20` (deb-version(7); apk: `-r3`).
+/// The version that upstream gave, of one with an epoch before `:` and a revision behind the last `-`: `1:1.6.20~ds1-1+b1` is
+/// 1.6.20 (deb-version(7); apk: `-r3`). What comes before a release keeps its mark: `2.0.0~rc1` (deb-version(7), rpm-version(7)),
+/// apk's `2.0.0_rc1` (apk-package(5)). None where it does not begin with a number.
 #[must_use]
-pub fn upstream(version: &str) -> &str {
+pub fn upstream(version: &str) -> Option<Version> {
+    // What distributions write behind `~` where they packed the same version anew.
+    const REPACKED: [&str; 6] = ["ds", "dfsg", "repack", "deb", "bpo", "ubuntu"];
     let version = version.split_once(':').map_or(version, |(_, rest)| rest);
-    version.split(['-', '~', '+', '_']).next().unwrap_or(version)
+    let version = version.rsplit_once('-').map_or(version, |(version, _)| version);
+    let mut found = leading_version(version)?;
+    let mark = version.find(['~', '_', '+', '^']).map(|at| version[at..].split_at(1));
+    let is_before = |(sign, mark): &(&str, &str)| match *sign {
+        "~" => !REPACKED.iter().any(|word| mark.starts_with(word)),
+        "_" => ["alpha", "beta", "pre", "rc"].iter().any(|word| mark.starts_with(word)),
+        _ => false,
+    };
+    if let Some((_, mark)) = mark.filter(is_before) {
+        let end = mark.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(mark.len());
+        let named = Prerelease::new(&mark[..end]).ok().filter(|named| !named.is_empty());
+        found.pre = named.or_else(|| Prerelease::new("pre").ok())?;
+    }
+    Some(found)
 }
 
 struct Text(Known<String>);
@@ -169,6 +187,7 @@ fn brought(database: &str, package: Package) -> (Package, Evidence) {
 mod tests {
     use super::*;
     use crate::node::{Memory, ReadErrorKind};
+    use proptest::prelude::*;
 
     const STATUS: &str = "Package: mount\nStatus: install ok installed\nVersion: 2.38.1-5+deb12u3\n\n\
         Package: containerd\nStatus: hold ok installed\nVersion: 1.6.20~ds1-1+b1\n\n\
@@ -183,9 +202,28 @@ mod tests {
             ("1.8.10-r3", "1.8.10"),
             ("5:28.2.2-1~debian.12~bookworm", "28.2.2"),
             ("1.35.2", "1.35.2"),
-            ("", ""),
+            ("5.14.0-70.el9", "5.14.0"),
+            ("2.0.0~rc1-1", "2.0.0-rc1"),
+            ("2:2.0.0~rc.1~git2-1.fc40", "2.0.0-rc.1"),
+            ("2.0~-1", "2.0.0-pre"),
+            ("2.0~01", "2.0.0-pre"),
+            ("1.9_rc2-r0", "1.9.0-rc2"),
+            ("9.9_p1-r0", "9.9.0"),
+            ("6.1+~1.0-1", "6.1.0"),
+            ("1.0^git1-1", "1.0.0"),
         ] {
-            assert_eq!(upstream(version), want, "{version}");
+            assert_eq!(upstream(version).unwrap().to_string(), want, "{version}");
+        }
+        for version in ["", "~rc1", "-1", "x"] {
+            assert_eq!(upstream(version), None, "{version}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_version_will_do(version in ".{0,20}", marked in "[0-9]\\.[0-9][~_][0-9a-z.~-]{0,9}") {
+            let _ = upstream(&version);
+            prop_assert!(upstream(&marked).is_some());
         }
     }
 
