@@ -16,10 +16,11 @@ use std::collections::HashSet;
 /// Packages are installed, or not, in versions that will do.
 ///
 /// ## What it looks at
-/// The database of dpkg (/var/lib/dpkg/status), apk (/lib/apk/db/installed) or rpm (rpmdb.sqlite: Fedora, RHEL 9 and later; not
-/// those of Berkeley DB and ndb); no program is started. The version is that of upstream, without the epoch and the
-/// distribution's revision; `2.0.0~rc1` comes before 2.0.0, and is not `>=2.0.0`. Of several that rpm has installed side by side
-/// the newest counts. A package that dpkg has left half-configured is not installed.
+/// The database of dpkg (/var/lib/dpkg/status), apk (/lib/apk/db/installed) or rpm (in /usr/lib/sysimage/rpm or /var/lib/rpm:
+/// rpmdb.sqlite; Packages of Berkeley DB, as RHEL 8 and Amazon Linux 2 have it; Packages.db of ndb, as SUSE has it); no program
+/// is started. The version is that of upstream, without the epoch and the distribution's revision; `2.0.0~rc1` comes before
+/// 2.0.0, and is not `>=2.0.0`. Of several that rpm has installed side by side the newest counts. A package that dpkg has left
+/// half-configured is not installed.
 ///
 /// `installed` and `absent` pass; `missing`, `present`, `wrong-version` and `not-in-order` do not.
 ///
@@ -31,7 +32,8 @@ use std::collections::HashSet;
 /// `apt-get install`, `dpkg --configure -a`, `apk add`, `dnf install`.
 ///
 /// ## Sources
-/// dpkg(1), deb-version(7), apk-package(5); sqlite.org, fileformat2; rpm lib/backend/sqlite.cc, lib/header.c; system-validators' package validator (dpkg only, distribution by
+/// dpkg(1), deb-version(7), apk-package(5), rpm-version(7); sqlite.org, fileformat2; rpm lib/header.cc, lib/backend/sqlite.cc,
+/// bdb_ro.cc and ndb/rpmpkg.c, rpmio/rpmvercmp.cc; system-validators' package validator (dpkg only, distribution by
 /// /etc/lsb-release).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]

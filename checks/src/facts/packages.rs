@@ -1,4 +1,4 @@
-//! What the package databases of dpkg, apk and rpm say; of rpm where SQLite keeps it, not in Berkeley DB or its own format.
+//! What the package databases of dpkg, apk and rpm say.
 
 mod apk;
 mod dpkg;
@@ -148,7 +148,7 @@ impl Node {
                 Ok(apk::owner(text, path).map(|package| brought(database, package)))
             }
             Manager::Rpm => {
-                let (database, found) = self.rpm_package(&rpm::Query::File(path))?;
+                let (database, found) = self.rpm_package(&rpm::Query::File { path, candidates })?;
                 Ok(found.map(|package| brought(database, package)))
             }
         }

@@ -1,6 +1,8 @@
 //! The database of rpm: where and of which kind it is, and how it is asked while rpm may be writing to it.
 
+mod berkeley;
 mod header;
+mod ndb;
 mod sqlite;
 mod version;
 
@@ -10,16 +12,29 @@ use crate::{
     facts::Known,
     node::{Node, ReadErrorKind},
 };
-use header::Header;
+use header::{Header, name_in};
 use sqlite::{Database, Value, record};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 const NEEDS: &str = "ask `rpm -q` by hand, or run with --allow exec where a program tells its version";
 /// How often is read anew what was written meanwhile.
 const TRIES: u32 = 3;
 
+/// How many bytes are read for one question, at most; a read counts for no fewer than `LEAST`.
+const BYTES: usize = 256 << 20;
+const LEAST: usize = 1 << 10;
+/// The longest header: those of the largest packages have some megabytes.
+const PAYLOAD: usize = 16 << 20;
+/// How many packages there may be.
+const VALUES: usize = 1 << 16;
+/// What of a header is read for its name: no more than stands in one page of Berkeley DB.
+const BEGINNING: usize = 4000;
+
 /// Reads so many bytes from a place on; fewer where the file ends.
 type ReadAt<'a> = dyn Fn(u64, usize) -> Option<Vec<u8>> + 'a;
+
+/// What of a database is another after something was written.
+const MARK: usize = 512;
 
 /// How a database is kept (rpm lib/backend/).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,15 +59,41 @@ const DATABASES: [(&str, Kind); 6] = [
 /// Which package is asked for.
 pub(super) enum Query<'a> {
     Name(&'a str),
-    /// The one that brought this file.
-    File(&'a str),
+    /// The one that brought a file. Where there is no index of files it is looked for among the candidates only.
+    File {
+        path: &'a str,
+        candidates: &'a [String],
+    },
+}
+
+/// The packages of a database without an index.
+struct Listing {
+    /// The mark of the database when they were listed.
+    mark: Vec<u8>,
+    packages: Vec<(String, Place)>,
+}
+
+struct Listed(Known<Listing>);
+
+/// Where a header stands.
+enum Place {
+    Berkeley(berkeley::Value),
+    Ndb(ndb::Blob),
 }
 
 impl Query<'_> {
+    /// Whether a package of that name may be the one.
+    fn may_be(&self, package: &str) -> bool {
+        match self {
+            Self::Name(name) => package == *name,
+            Self::File { candidates, .. } => candidates.iter().any(|name| name == package),
+        }
+    }
+
     fn fits(&self, header: &Header<'_>) -> Option<bool> {
         match self {
             Self::Name(name) => Some(header.name()? == *name),
-            Self::File(path) => {
+            Self::File { path, .. } => {
                 let (directory, file) = path.rsplit_once('/')?;
                 header.has_file(directory, file)
             }
@@ -65,10 +106,20 @@ impl Node {
     /// the kernel are, it is the newest.
     pub(super) fn rpm_package(&self, query: &Query<'_>) -> Known<(&'static str, Option<Package>)> {
         let (path, kind) = self.rpm_database()?;
-        if kind != Kind::Sqlite {
-            return Err(Unknown::new(format!("{path} is a database of rpm that is not read")).needs(NEEDS));
-        }
-        let found = self.settled(path, |read| newest(&in_tables(read, query)?, query))?;
+        let found = if kind == Kind::Sqlite {
+            self.settled(path, kind, |read| newest(&in_tables(read, query)?, query))?
+        } else {
+            let Listed(listed) = self.fact(|| Listed(self.settled(path, kind, |read| list(read, kind))));
+            let Listing { mark, packages } = listed.as_ref().map_err(Clone::clone)?;
+            self.settled(path, kind, |read| {
+                let wanted = packages.iter().filter(|(name, _)| query.may_be(name));
+                let headers =
+                    || wanted.map(|(_, place)| place.load(read, PAYLOAD)).collect::<Option<Vec<_>>>();
+                // The places are good for what was listed only.
+                Some(if read(0, MARK)? == *mark { Some(newest(&headers()?, query)?) } else { None })
+            })?
+            .ok_or_else(|| written(path))?
+        };
         Ok((path, found.into_iter().next()))
     }
 
@@ -88,24 +139,25 @@ impl Node {
                 (Err(e), _) => return Err(e.unknown()),
             }
         }
-        found.ok_or_else(|| {
-            let places = "/usr/lib/sysimage/rpm nor in /var/lib/rpm";
-            let files = "rpmdb.sqlite, Packages.db or Packages";
-            Unknown::new(format!("no database of rpm ({files}) is neither in {places}")).needs(NEEDS)
-        })
+        let why = "neither /usr/lib/sysimage/rpm nor /var/lib/rpm has a database of rpm (rpmdb.sqlite, Packages.db, Packages)";
+        found.ok_or_else(|| Unknown::new(why).needs(NEEDS))
     }
 
     /// What `look` makes of a database that nobody wrote to meanwhile.
-    fn settled<T>(&self, path: &str, look: impl Fn(&ReadAt<'_>) -> Option<T>) -> Known<T> {
+    fn settled<T>(&self, path: &str, kind: Kind, look: impl Fn(&ReadAt<'_>) -> Option<T>) -> Known<T> {
         for _ in 0..TRIES {
-            let before = self.marks(path);
-            self.has_no_log(path)?;
+            let before = self.marks(path, kind);
+            if kind == Kind::Sqlite {
+                self.has_no_log(path)?;
+            }
             let failed = RefCell::new(None);
+            let left = Cell::new(BYTES);
             let read = |offset: u64, length: usize| {
+                left.set(left.get().checked_sub(length.max(LEAST))?);
                 self.read_at(path, offset, length).map_err(|error| *failed.borrow_mut() = Some(error)).ok()
             };
             let found = look(&read);
-            if self.marks(path) != before {
+            if self.marks(path, kind) != before {
                 continue;
             }
             return found.ok_or_else(|| match failed.take() {
@@ -113,15 +165,16 @@ impl Node {
                 None => Unknown::new(format!("{path} is not a database of rpm")).needs(NEEDS),
             });
         }
-        Err(Unknown::new(format!("{path} was written to while it was read"))
-            .needs("run again when rpm is done"))
+        Err(written(path))
     }
 
     /// What is another after something was written: the database's own header, and those of SQLite's log and of its index, whose
     /// counters go on also where the log was emptied into the database again (walformat, WalIndexHdr).
-    fn marks(&self, path: &str) -> [Result<Vec<u8>, ReadErrorKind>; 3] {
-        [("", 512), ("-wal", 32), ("-shm", 100)]
-            .map(|(end, length)| self.read_at(&format!("{path}{end}"), 0, length).map_err(|e| e.kind))
+    fn marks(&self, path: &str, kind: Kind) -> Vec<Result<Vec<u8>, ReadErrorKind>> {
+        const FILES: [(&str, usize); 3] = [("", MARK), ("-wal", 32), ("-shm", 100)];
+        let files = if kind == Kind::Sqlite { &FILES[..] } else { &FILES[..1] };
+        let read = |(end, length): &(&str, usize)| self.read_at(&format!("{path}{end}"), 0, *length);
+        files.iter().map(|file| read(file).map_err(|e| e.kind)).collect()
     }
 
     /// What was written last may stand in a log of SQLite only; rpm leaves an empty one behind.
@@ -154,6 +207,37 @@ impl Node {
     }
 }
 
+fn written(path: &str) -> Unknown {
+    Unknown::new(format!("{path} was written to while it was read")).needs("run again when rpm is done")
+}
+
+impl Place {
+    /// The first bytes of the header.
+    fn load(&self, read: &ReadAt<'_>, wanted: usize) -> Option<Vec<u8>> {
+        match self {
+            Self::Berkeley(value) => value.load(read, wanted),
+            Self::Ndb(blob) => blob.load(read, wanted),
+        }
+    }
+}
+
+/// The packages of a database that has no index, or one that is not asked here: their names, and where the rest stands.
+fn list(read: &ReadAt<'_>, kind: Kind) -> Option<Listing> {
+    let mark = read(0, MARK)?;
+    let places: Vec<Place> = match kind {
+        Kind::Ndb => ndb::list(read)?.into_iter().map(Place::Ndb).collect(),
+        _ => berkeley::list(read)?.into_iter().map(Place::Berkeley).collect(),
+    };
+    let named = |place: Place| {
+        let name = match name_in(&place.load(read, BEGINNING)?) {
+            Some(name) => name,
+            None => Header::parse(&place.load(read, PAYLOAD)?)?.name()?,
+        };
+        Some((name, place))
+    };
+    Some(Listing { mark, packages: places.into_iter().map(named).collect::<Option<_>>()? })
+}
+
 /// The newest of the packages that are asked for. None where a header is none.
 fn newest(headers: &[Vec<u8>], query: &Query<'_>) -> Option<Vec<Package>> {
     let mut newest: Vec<Package> = Vec::new();
@@ -175,7 +259,7 @@ fn in_tables(read: &ReadAt<'_>, query: &Query<'_>) -> Option<Vec<Vec<u8>>> {
     let database = Database::open(read)?;
     let (table, key) = match query {
         Query::Name(name) => ("Name", *name),
-        Query::File(path) => ("Basenames", path.rsplit_once('/')?.1),
+        Query::File { path, .. } => ("Basenames", path.rsplit_once('/')?.1),
     };
     let packages = database.root("Packages")?;
     let rows = database.find(database.root(&format!("{table}_key_idx"))?, key.as_bytes())?;

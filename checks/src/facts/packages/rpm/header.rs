@@ -21,6 +21,15 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
+/// The name in a header of which no more than the beginning was read; none where the name lies behind it.
+pub(super) fn name_in(beginning: &[u8]) -> Option<String> {
+    let end = 8 + (word(beginning, 0)? as usize).checked_mul(16)?;
+    let header = Header { entries: beginning.get(8..end)?, data: &beginning[end..] };
+    let (name, _) = header.values(NAME)?;
+    let end = name.iter().position(|byte| *byte == 0)?;
+    Some(String::from_utf8_lossy(&name[..end]).into_owned())
+}
+
 impl<'a> Header<'a> {
     pub(super) fn parse(blob: &'a [u8]) -> Option<Self> {
         let (count, length) = (word(blob, 0)? as usize, word(blob, 4)? as usize);
@@ -120,6 +129,8 @@ mod tests {
             assert_eq!(found.has_file(directory, file), Some(is_there), "{directory}/{file}");
         }
         assert!(Header::parse(&blob[..blob.len() - 1]).is_none());
+        assert_eq!(name_in(&blob[..blob.len() - 1]).as_deref(), Some("util-linux"));
+        assert_eq!(name_in(&blob[..8 + 6 * 16 + 4]), None);
     }
 
     #[test]
@@ -139,6 +150,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(blob in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = name_in(&blob);
             if let Some(header) = Header::parse(&blob) {
                 let _ = (header.package(), header.has_file("/usr/bin", "x"));
             }

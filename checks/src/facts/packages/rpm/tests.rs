@@ -13,6 +13,7 @@ use std::{
 };
 
 const SQLITE_PATH: &str = "/var/lib/rpm/rpmdb.sqlite";
+const NDB_PATH: &str = "/usr/lib/sysimage/rpm/Packages.db";
 
 fn unpacked(packed: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -27,10 +28,18 @@ macro_rules! data {
 }
 
 static SQLITE: LazyLock<Vec<u8>> = data!("rpmdb.sqlite");
+static NDB: LazyLock<Vec<u8>> = data!("Packages.db");
+static BERKELEY: LazyLock<Vec<u8>> = data!("Packages");
+static BIG_ENDIAN: LazyLock<Vec<u8>> = data!("Packages-big-endian");
 
 /// Each database, with a place for it.
-fn databases() -> [(&'static str, &'static [u8]); 1] {
-    [(SQLITE_PATH, &SQLITE)]
+fn databases() -> [(&'static str, &'static [u8]); 4] {
+    [
+        (SQLITE_PATH, &SQLITE),
+        (NDB_PATH, &NDB),
+        ("/var/lib/rpm/Packages", &BERKELEY),
+        ("/var/lib/rpm/Packages", &BIG_ENDIAN),
+    ]
 }
 
 fn with(path: &str, bytes: &[u8]) -> Memory {
@@ -43,23 +52,30 @@ fn ask(memory: Memory, query: &Query<'_>) -> Known<Option<String>> {
     found.map(|(_, package)| package.map(|p| format!("{} {}", p.name, p.version)))
 }
 
-const TABLE: [(Query<'_>, Option<&str>); 9] = [
-    // The newer one was installed first.
-    (Query::Name("kernel"), Some("kernel 5.14.0-503.el9")),
-    (Query::Name("containerd"), Some("containerd 2:2.0.0~rc1-1.fc40")),
-    (Query::Name("nothing"), Some("nothing 1-1")),
-    (Query::Name("kubelet"), None),
-    (Query::Name(""), None),
-    (Query::File("/usr/bin/mount"), Some("util-linux 2.40-1.fc40")),
-    (Query::File("/bin/mount"), Some("util-linux 2.40-1.fc40")),
-    (Query::File("/usr/share/containerd/f249"), Some("containerd 2:2.0.0~rc1-1.fc40")),
-    (Query::File("/usr/bin/f249"), None),
-];
+fn brought(path: &str) -> Query<'_> {
+    static CANDIDATES: LazyLock<[String; 2]> = LazyLock::new(|| ["util-linux".into(), "containerd".into()]);
+    Query::File { path, candidates: &*CANDIDATES }
+}
+
+fn table() -> [(Query<'static>, Option<&'static str>); 9] {
+    [
+        // The newer one was installed first.
+        (Query::Name("kernel"), Some("kernel 5.14.0-503.el9")),
+        (Query::Name("containerd"), Some("containerd 2:2.0.0~rc1-1.fc40")),
+        (Query::Name("nothing"), Some("nothing 1-1")),
+        (Query::Name("kubelet"), None),
+        (Query::Name(""), None),
+        (brought("/usr/bin/mount"), Some("util-linux 2.40-1.fc40")),
+        (brought("/bin/mount"), Some("util-linux 2.40-1.fc40")),
+        (brought("/usr/share/containerd/f249"), Some("containerd 2:2.0.0~rc1-1.fc40")),
+        (brought("/usr/bin/f249"), None),
+    ]
+}
 
 #[test]
 fn what_rpm_wrote_is_read() {
     for (path, bytes) in databases() {
-        for (query, want) in &TABLE {
+        for (query, want) in &table() {
             assert_eq!(ask(with(path, bytes), query).unwrap().as_deref(), *want, "{path}");
         }
     }
@@ -71,7 +87,7 @@ fn what_is_cut_off_or_none_is_not_known() {
         let mut cuts: Vec<usize> = (0..bytes.len()).step_by(997).collect();
         cuts.extend([bytes.len() - 1, bytes.len() / 2]);
         for cut in cuts {
-            for (query, want) in &TABLE {
+            for (query, want) in &table() {
                 // What is found was there; that it is not there can't be told from a part.
                 if let Ok(found) = ask(with(path, &bytes[..cut]), query) {
                     assert_eq!(found.as_deref(), *want, "{path} {cut}");
@@ -85,6 +101,40 @@ fn what_is_cut_off_or_none_is_not_known() {
     }
 }
 
+/// How many headers a list finds in bytes.
+fn listed(path: &str, bytes: &[u8]) -> Option<usize> {
+    let read = |at: u64, length: usize| {
+        let at = usize::try_from(at).ok()?.min(bytes.len());
+        Some(bytes[at..bytes.len().min(at.saturating_add(length))].to_vec())
+    };
+    let kind = if path == NDB_PATH { Kind::Ndb } else { Kind::Berkeley };
+    list(&read, kind).map(|listing| listing.packages.len())
+}
+
+#[test]
+fn every_part_of_a_database_without_an_index_is_known_to_be_one() {
+    for (path, bytes) in &databases()[1..] {
+        assert_eq!(listed(path, bytes), Some(5), "{path}");
+        for cut in 0..bytes.len() {
+            assert_eq!(listed(path, &bytes[..cut]), None, "{path} {cut}");
+        }
+    }
+}
+
+#[test]
+fn pages_that_lead_to_themselves_end() {
+    let is = |page: &[u8], kind| page[25] == kind;
+    // The pages that go on with a value, and those of the buckets.
+    for kind in [7, 13] {
+        let mut bytes = BERKELEY.clone();
+        for page in bytes.chunks_mut(512).filter(|page| is(page, kind)) {
+            page.copy_within(8..12, 16);
+        }
+        assert!(kind == 7 || listed("", &bytes).is_none());
+        assert!(ask(with("/var/lib/rpm/Packages", &bytes), &Query::Name("containerd")).is_err());
+    }
+}
+
 #[test]
 fn which_database_counts() {
     let name = Query::Name("kernel");
@@ -95,7 +145,7 @@ fn which_database_counts() {
     assert!(why.reason.contains("rpmdb.sqlite") && why.reason.contains("/var/lib/rpm/Packages"), "{why:?}");
     let hidden = with(SQLITE_PATH, &SQLITE).error(elsewhere, ReadErrorKind::Denied("EACCES"));
     assert!(ask(hidden, &name).is_err());
-    assert!(ask(Memory::new(), &name).unwrap_err().reason.starts_with("no database of rpm"));
+    assert!(ask(Memory::new(), &name).unwrap_err().reason.contains("has a database of rpm"));
 }
 
 /// A database to which something is done while it is read.
@@ -126,10 +176,16 @@ impl Door for Busy {
                 self.written.fetch_add(1, Ordering::Relaxed);
             }
         }
+        let written = self.written.load(Ordering::Relaxed);
         if path.ends_with("-shm") {
-            return Ok(vec![self.written.load(Ordering::Relaxed); length]);
+            return Ok(vec![written; length]);
         }
-        self.whole.read_at(path, offset, length)
+        let mut bytes = self.whole.read_at(path, offset, length)?;
+        if path == NDB_PATH && offset == 0 {
+            // Counted with every change.
+            bytes[8] = written;
+        }
+        Ok(bytes)
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
@@ -143,15 +199,24 @@ impl Door for Busy {
 
 #[test]
 fn what_happens_while_it_is_read_is_noticed() {
-    let ask = |fault, writes| {
-        let whole = with(SQLITE_PATH, &SQLITE);
-        let busy = Busy { whole, fault, writes: AtomicU8::new(writes), written: AtomicU8::new(0) };
-        Node::new(Arc::new(busy), Arc::default()).rpm_package(&Query::Name("kernel"))
-    };
-    let fault = ReadErrorKind::System("EIO".to_owned());
-    assert!(ask(Some(fault), 0).unwrap_err().reason.contains("EIO"));
-    assert!(ask(None, 1).unwrap().1.is_some());
-    assert!(ask(None, u8::MAX).unwrap_err().reason.contains("was written to"));
+    let query = Query::Name("kernel");
+    for (path, bytes) in [(SQLITE_PATH, &SQLITE), (NDB_PATH, &NDB)] {
+        let busy = |fault, writes| {
+            let (writes, written) = (AtomicU8::new(writes), AtomicU8::new(0));
+            Arc::new(Busy { whole: with(path, bytes), fault, writes, written })
+        };
+        let ask = |fault, writes| Node::new(busy(fault, writes), Arc::default()).rpm_package(&query);
+        let fault = ReadErrorKind::System("EIO".to_owned());
+        assert!(ask(Some(fault), 0).unwrap_err().reason.contains("EIO"), "{path}");
+        assert!(ask(None, 1).unwrap().1.is_some(), "{path}");
+        assert!(ask(None, u8::MAX).unwrap_err().reason.contains("was written to"), "{path}");
+        // What was listed before may stand elsewhere now; what is looked up anew is not in danger.
+        let busy = busy(None, 0);
+        let node = Node::new(Arc::clone(&busy) as Arc<dyn Door>, Arc::default());
+        assert!(node.rpm_package(&query).is_ok());
+        busy.written.store(9, Ordering::Relaxed);
+        assert_eq!(node.rpm_package(&query).is_ok(), path == SQLITE_PATH);
+    }
 }
 
 proptest! {
@@ -164,10 +229,23 @@ proptest! {
                 let at = at.index(bytes.len());
                 bytes[at] = *byte;
             }
-            for (query, _) in &TABLE[..7] {
+            for (query, _) in &table()[..7] {
                 let _ = ask(with(path, &bytes), query);
             }
         }
+    }
+
+    #[test]
+    fn noise_never_panics(noise in proptest::collection::vec(any::<u8>(), 0..3000), magic in 0..4_usize) {
+        let mut bytes = noise;
+        let head: &[u8] = match magic {
+            0 => b"RpmP\0\0\0\0\0\0\0\0\x01\0\0\0",
+            1 => &BERKELEY[..72],
+            _ => &BIG_ENDIAN[..72],
+        };
+        let end = head.len().min(bytes.len());
+        bytes[..end].copy_from_slice(&head[..end]);
+        let _ = (listed("", &bytes), listed(NDB_PATH, &bytes));
     }
 
     // The same, where the trees are: the head and the pointers of a page.
@@ -179,7 +257,7 @@ proptest! {
             for (at, byte) in &changes {
                 bytes[start + at] = *byte;
             }
-            for (query, _) in &TABLE[4..] {
+            for (query, _) in &table()[4..] {
                 let _ = ask(with(path, &bytes), query);
             }
         }
