@@ -43,7 +43,8 @@ enum Kind {
     Sqlite,
     /// SUSE.
     Ndb,
-    /// Until RHEL 8, Amazon Linux 2.
+    /// Until RHEL 8, Amazon Linux 2. What an rpm that is running keeps in its cache yet is not seen, as rpm's own reader
+    /// does not see it.
     Berkeley,
 }
 
@@ -110,13 +111,13 @@ impl Node {
             self.settled(path, kind, |read| newest(&in_tables(read, query)?, query))?
         } else {
             let Listed(listed) = self.fact(|| Listed(self.settled(path, kind, |read| list(read, kind))));
-            let Listing { mark, packages } = listed.as_ref().map_err(Clone::clone)?;
+            let listing = listed.as_ref().map_err(Clone::clone)?;
             self.settled(path, kind, |read| {
-                let wanted = packages.iter().filter(|(name, _)| query.may_be(name));
-                let headers =
-                    || wanted.map(|(_, place)| place.load(read, PAYLOAD)).collect::<Option<Vec<_>>>();
                 // The places are good for what was listed only.
-                Some(if read(0, MARK)? == *mark { Some(newest(&headers()?, query)?) } else { None })
+                if read(0, MARK)? != listing.mark {
+                    return Some(None);
+                }
+                newest(&in_list(read, listing, query)?, query).map(Some)
             })?
             .ok_or_else(|| written(path))?
         };
@@ -236,6 +237,12 @@ fn list(read: &ReadAt<'_>, kind: Kind) -> Option<Listing> {
         Some((name, place))
     };
     Some(Listing { mark, packages: places.into_iter().map(named).collect::<Option<_>>()? })
+}
+
+/// The headers of a list that may be asked for.
+fn in_list(read: &ReadAt<'_>, listing: &Listing, query: &Query<'_>) -> Option<Vec<Vec<u8>>> {
+    let wanted = listing.packages.iter().filter(|(name, _)| query.may_be(name));
+    wanted.map(|(_, place)| place.load(read, PAYLOAD)).collect()
 }
 
 /// The newest of the packages that are asked for. None where a header is none.

@@ -16,7 +16,7 @@ package() {
         ((epoch == 0)) || printf 'Epoch: %s\n' "$epoch"
         printf 'Summary: x\nLicense: MIT\nBuildArch: noarch\n%%description\nx\n%%install\ntrue\n'
         for path in "$@"; do printf 'install -D /dev/null %%{buildroot}%s\n' "$path"; done
-        for ((i = 0; i < files; i++)); do printf 'install -D /dev/null %%{buildroot}/usr/share/%s/f%d\n' "$name" $i; done
+        for ((i = 0; i < files; i++)); do printf 'install -D /dev/null %%{buildroot}/usr/share/%s/a-file-with-a-long-name-%d\n' "$name" $i; done
         printf '%%files\n'
         printf '%s\n' "$@"
         ((files == 0)) || echo "/usr/share/$name"
@@ -29,7 +29,7 @@ rpm_ --initdb
 package kernel 5.14.0 503.el9 0 0 /boot/vmlinuz-503
 package kernel 5.14.0 70.el9 0 0 /boot/vmlinuz-70
 package util-linux 2.40 1.fc40 0 1 /usr/bin/mount
-package containerd '2.0.0~rc1' 1.fc40 2 250 /usr/bin/containerd
+package containerd '2.0.0~rc1' 1.fc40 2 300 /usr/bin/containerd
 package nothing 1 1 0 0
 database=$work/root/var/lib/rpm/rpmdb.sqlite
 gzip -9n <"$database" >"$to/rpmdb.sqlite.gz"
