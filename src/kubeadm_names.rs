@@ -44,7 +44,8 @@ pub const NAMES: &[&str] = &[
 pub(crate) const ALL: &str = "all";
 
 /// Whether kubeadm has or had a check of this name, or it is [`ALL`]; the name in lower case.
-pub(crate) fn is_known(lower: &str) -> bool {
+#[must_use]
+pub fn is_known(lower: &str) -> bool {
     lower == ALL
         || NAMES.iter().any(|known| {
             let known = known.to_lowercase();
