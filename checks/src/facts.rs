@@ -9,6 +9,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod cmdline;
 pub mod cpu;
+pub mod cri;
 pub mod disk;
 pub mod environment;
 pub mod filesystems;

@@ -6,8 +6,8 @@ use crate::{
     check::{Check, DynCheck},
     checks::{
         Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck,
-        ClusterNetworks, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck, Executables,
-        Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
+        ClusterNetworks, ContainerRuntime, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck,
+        Executables, Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
         KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, Limits,
         MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Privileges,
         Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
@@ -77,6 +77,7 @@ checks![
     Http,
     BootParameters,
     MountsCheck,
+    ContainerRuntime,
 ];
 
 /// The check called `id`.

@@ -2,6 +2,7 @@
 //! as a text that can be kept and given again.
 
 mod connect;
+mod cri;
 mod disk;
 mod kernel_log;
 mod listeners;
@@ -59,6 +60,14 @@ pub enum Probe {
     Nftables,
     /// The listeners of TCP, over netlink. Asked only where tcp_diag is there already: the kernel would load it.
     Listeners,
+    /// Who a container runtime is, how it is, and its cgroup driver. A runtime is part of the node, and these questions change
+    /// nothing of it.
+    Cri {
+        /// The path of its socket.
+        socket: String,
+        /// How long all of it may take, in milliseconds.
+        millis: u32,
+    },
     /// The addresses of a name, by a name server; takes [`Allow::Network`].
     Lookup {
         /// The name server.
@@ -129,6 +138,7 @@ impl Probe {
             Self::Nftables => "netlink(NFT_MSG_GETCHAIN, NFT_MSG_GETRULE)",
             Self::Listeners => "netlink(SOCK_DIAG_BY_FAMILY, TCP_LISTEN)",
             Self::KernelLog => "syslog(SYSLOG_ACTION_READ_ALL)",
+            Self::Cri { .. } => "CRI",
             Self::Run { .. } => "run",
             Self::Lookup { .. } => "DNS",
             Self::Connect { .. } => "connect(2)",
@@ -147,6 +157,7 @@ impl Probe {
             | Self::EntryTypes { directory }
             | Self::DiskLatency { directory, .. } => directory.into(),
             Self::Run { program, .. } => program.into(),
+            Self::Cri { socket, .. } => socket.into(),
             Self::Lookup { server, name, v6, .. } => {
                 format!("{server}: {name} {}", if *v6 { "AAAA" } else { "A" }).into()
             }
@@ -172,6 +183,7 @@ impl Probe {
             | Self::Clock
             | Self::Nftables
             | Self::Listeners
+            | Self::Cri { .. }
             | Self::KernelLog => None,
             Self::DiskLatency { .. } => Some(Allow::Write),
             Self::Run { .. } => Some(Allow::Exec),
@@ -194,6 +206,7 @@ impl Probe {
             Self::Nftables => nftables::dump().map_err(Into::into),
             Self::Listeners => listeners::dump().map_err(Into::into),
             Self::Run { program, arguments, millis } => return answer(run::run(program, arguments, *millis)),
+            Self::Cri { socket, millis } => return answer(cri::ask(socket, *millis)),
             Self::Lookup { server, name, v6, millis } => {
                 return answer(lookup::lookup((*server, lookup::PORT).into(), name, *v6, *millis));
             }
