@@ -55,15 +55,20 @@ pub fn upstream(version: &str) -> Option<Version> {
     const REPACKED: [&str; 6] = ["ds", "dfsg", "repack", "deb", "bpo", "ubuntu"];
     let version = version.split_once(':').map_or(version, |(_, rest)| rest);
     let version = version.rsplit_once('-').map_or(version, |(version, _)| version);
-    let mut found = leading_version(version)?;
-    let mark = version.find(['~', '_', '+', '^']).map(|at| version[at..].split_at(1));
-    let is_before = |(sign, mark): &(&str, &str)| match *sign {
-        "~" => !REPACKED.iter().any(|word| mark.starts_with(word)),
-        "_" => ["alpha", "beta", "pre", "rc"].iter().any(|word| mark.starts_with(word)),
+    let at =
+        version.bytes().position(|byte| matches!(byte, b'~' | b'_' | b'+' | b'^')).unwrap_or(version.len());
+    let (numbers, mark) = version.split_at(at);
+    let (sign, mark) = mark.split_at(mark.len().min(1));
+    let begins = |words: &[&str]| words.iter().any(|word| mark.starts_with(word));
+    let is_before = match sign {
+        "~" => !begins(&REPACKED),
+        "_" => begins(&["alpha", "beta", "pre", "rc"]),
         _ => false,
     };
-    if let Some((_, mark)) = mark.filter(is_before) {
-        let end = mark.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(mark.len());
+    let mut found = leading_version(numbers)?;
+    if is_before {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.';
+        let end = mark.bytes().position(|byte| !is_part(byte)).unwrap_or(mark.len());
         let named = Prerelease::new(&mark[..end]).ok().filter(|named| !named.is_empty());
         found.pre = named.or_else(|| Prerelease::new("pre").ok())?;
     }

@@ -6,17 +6,13 @@ mod ndb;
 mod sqlite;
 mod version;
 
-use super::Package;
-use crate::{
-    evidence::Unknown,
-    facts::Known,
-    node::{Node, ReadErrorKind},
-};
+use super::{Package, State};
+use crate::{evidence::Unknown, facts::Known, node::Node};
 use header::{Header, name_in};
 use sqlite::{Database, Value, record};
 use std::cell::{Cell, RefCell};
+use version::Version;
 
-const NEEDS: &str = "ask `rpm -q` by hand, or run with --allow exec where a program tells its version";
 /// How often is read anew what was written meanwhile.
 const TRIES: u32 = 3;
 
@@ -68,15 +64,15 @@ pub(super) enum Query<'a> {
 }
 
 /// The packages of a database without an index.
+#[derive(Default)]
 struct Listing {
     /// The mark of the database when they were listed.
-    mark: Vec<u8>,
+    mark: Option<Vec<u8>>,
     packages: Vec<(String, Place)>,
 }
 
-struct Listed(Known<Listing>);
-
 /// Where a header stands.
+#[derive(Debug)]
 enum Place {
     Berkeley(berkeley::Value),
     Ndb(ndb::Blob),
@@ -107,21 +103,28 @@ impl Node {
     /// the kernel are, it is the newest.
     pub(super) fn rpm_package(&self, query: &Query<'_>) -> Known<(&'static str, Option<Package>)> {
         let (path, kind) = self.rpm_database()?;
-        let found = if kind == Kind::Sqlite {
-            self.settled(path, kind, |read| newest(&in_tables(read, query)?, query))?
-        } else {
-            let Listed(listed) = self.fact(|| Listed(self.settled(path, kind, |read| list(read, kind))));
-            let listing = listed.as_ref().map_err(Clone::clone)?;
-            self.settled(path, kind, |read| {
-                // The places are good for what was listed only.
-                if read(0, MARK)? != listing.mark {
-                    return Some(None);
-                }
-                newest(&in_list(read, listing, query)?, query).map(Some)
-            })?
-            .ok_or_else(|| written(path))?
+        let mut newest = Newest { query, found: None };
+        let listing: &RefCell<Listing> = self.fact(RefCell::default);
+        self.settled(path, kind, &mut |read| {
+            newest.found = None;
+            let each: &mut Each<'_> = &mut |header| newest.see(header);
+            if kind == Kind::Sqlite {
+                return in_tables(read, query, each);
+            }
+            // The places are good for what was listed only.
+            let mark = Some(read(0, MARK)?);
+            let mut listing = listing.borrow_mut();
+            if listing.mark != mark {
+                *listing = Listing { mark, packages: list(read, kind)? };
+            }
+            in_list(read, &listing.packages, query, each)
+        })?;
+        let package = |(name, version): (String, Version)| Package {
+            name,
+            version: version.to_string(),
+            state: State::Installed,
         };
-        Ok((path, found.into_iter().next()))
+        Ok((path, newest.found.map(package)))
     }
 
     fn rpm_database(&self) -> Known<(&'static str, Kind)> {
@@ -132,7 +135,7 @@ impl Node {
                 (Ok(_), Some((other, first))) if first != kind => {
                     let why =
                         format!("both {other} and {path} are there, and which one counts is for rpm to say");
-                    return Err(Unknown::new(why).needs(NEEDS));
+                    return Err(unread(why));
                 }
                 (Ok(_), _) => found = found.or(Some((path, kind))),
                 (Err(e), _) if e.is_missing() => {}
@@ -141,11 +144,11 @@ impl Node {
             }
         }
         let why = "neither /usr/lib/sysimage/rpm nor /var/lib/rpm has a database of rpm (rpmdb.sqlite, Packages.db, Packages)";
-        found.ok_or_else(|| Unknown::new(why).needs(NEEDS))
+        found.ok_or_else(|| unread(why.to_owned()))
     }
 
     /// What `look` makes of a database that nobody wrote to meanwhile.
-    fn settled<T>(&self, path: &str, kind: Kind, look: impl Fn(&ReadAt<'_>) -> Option<T>) -> Known<T> {
+    fn settled(&self, path: &str, kind: Kind, look: &mut dyn FnMut(&ReadAt<'_>) -> Option<()>) -> Known<()> {
         for _ in 0..TRIES {
             let before = self.marks(path, kind);
             if kind == Kind::Sqlite {
@@ -163,39 +166,38 @@ impl Node {
             }
             return found.ok_or_else(|| match failed.take() {
                 Some(error) => error.unknown(),
-                None => Unknown::new(format!("{path} is not a database of rpm")).needs(NEEDS),
+                None => unread(format!("{path} is not a database of rpm")),
             });
         }
-        Err(written(path))
+        Err(unread(format!("{path} was written to while it was read")))
     }
 
     /// What is another after something was written: the database's own header, and those of SQLite's log and of its index, whose
     /// counters go on also where the log was emptied into the database again (walformat, WalIndexHdr).
-    fn marks(&self, path: &str, kind: Kind) -> Vec<Result<Vec<u8>, ReadErrorKind>> {
+    fn marks(&self, path: &str, kind: Kind) -> Vec<u8> {
         const FILES: [(&str, usize); 3] = [("", MARK), ("-wal", 32), ("-shm", 100)];
-        let files = if kind == Kind::Sqlite { &FILES[..] } else { &FILES[..1] };
-        let read = |(end, length): &(&str, usize)| self.read_at(&format!("{path}{end}"), 0, *length);
-        files.iter().map(|file| read(file).map_err(|e| e.kind)).collect()
+        let mut marks = Vec::new();
+        for (end, length) in &FILES[..if kind == Kind::Sqlite { 3 } else { 1 }] {
+            let read = self.read_at(&format!("{path}{end}"), 0, *length);
+            marks.extend(read.unwrap_or_else(|error| error.kind.to_string().into_bytes()));
+            marks.push(b'\n');
+        }
+        marks
     }
 
     /// What was written last may stand in a log of SQLite only; rpm leaves an empty one behind.
     fn has_no_log(&self, path: &str) -> Known<()> {
-        for log in [format!("{path}-wal"), format!("{path}-journal")] {
+        for end in ["-wal", "-journal"] {
+            let log = format!("{path}{end}");
             match self.read_at(&log, 0, 1) {
                 Ok(bytes) if bytes.is_empty() => {}
+                Ok(_) => return Err(unread(format!("{log} holds what {path} does not have yet"))),
                 // Where a log is kept, rpm leaves it behind (lib/backend/sqlite.cc, SQLITE_FCNTL_PERSIST_WAL): without it
                 // the copy is not whole.
-                Err(e) if e.is_missing() && (log.ends_with("-journal") || !self.keeps_log(path)) => {}
-                Err(e) if e.is_missing() => {
-                    return Err(
-                        Unknown::new(format!("{path} keeps a log, and there is no {log}")).needs(NEEDS)
-                    );
+                Err(e) if e.is_missing() && end == "-wal" && self.keeps_log(path) => {
+                    return Err(unread(format!("{path} keeps a log, and there is no {log}")));
                 }
-                Ok(_) => {
-                    return Err(
-                        Unknown::new(format!("{log} holds what {path} does not have yet")).needs(NEEDS)
-                    );
-                }
+                Err(e) if e.is_missing() => {}
                 Err(e) => return Err(e.unknown()),
             }
         }
@@ -208,8 +210,9 @@ impl Node {
     }
 }
 
-fn written(path: &str) -> Unknown {
-    Unknown::new(format!("{path} was written to while it was read")).needs("run again when rpm is done")
+fn unread(why: String) -> Unknown {
+    Unknown::new(why)
+        .needs("ask `rpm -q` by hand, or run with --allow exec where a program tells its version")
 }
 
 impl Place {
@@ -223,46 +226,59 @@ impl Place {
 }
 
 /// The packages of a database that has no index, or one that is not asked here: their names, and where the rest stands.
-fn list(read: &ReadAt<'_>, kind: Kind) -> Option<Listing> {
-    let mark = read(0, MARK)?;
-    let places: Vec<Place> = match kind {
-        Kind::Ndb => ndb::list(read)?.into_iter().map(Place::Ndb).collect(),
-        _ => berkeley::list(read)?.into_iter().map(Place::Berkeley).collect(),
-    };
-    let named = |place: Place| {
+fn list(read: &ReadAt<'_>, kind: Kind) -> Option<Vec<(String, Place)>> {
+    let places = if kind == Kind::Ndb { ndb::list(read) } else { berkeley::list(read) }?;
+    let mut packages = Vec::new();
+    for place in places {
         let name = match name_in(&place.load(read, BEGINNING)?) {
             Some(name) => name,
             None => Header::parse(&place.load(read, PAYLOAD)?)?.name()?,
         };
-        Some((name, place))
-    };
-    Some(Listing { mark, packages: places.into_iter().map(named).collect::<Option<_>>()? })
+        packages.push((name, place));
+    }
+    Some(packages)
 }
+
+/// What is done with a header; none where it is none.
+type Each<'a> = dyn FnMut(&[u8]) -> Option<()> + 'a;
 
 /// The headers of a list that may be asked for.
-fn in_list(read: &ReadAt<'_>, listing: &Listing, query: &Query<'_>) -> Option<Vec<Vec<u8>>> {
-    let wanted = listing.packages.iter().filter(|(name, _)| query.may_be(name));
-    wanted.map(|(_, place)| place.load(read, PAYLOAD)).collect()
-}
-
-/// The newest of the packages that are asked for. None where a header is none.
-fn newest(headers: &[Vec<u8>], query: &Query<'_>) -> Option<Vec<Package>> {
-    let mut newest: Vec<Package> = Vec::new();
-    for header in headers {
-        let header = Header::parse(header)?;
-        if query.fits(&header)? {
-            let package = header.package()?;
-            if newest.first().is_none_or(|other| version::compare(&package.version, &other.version).is_gt()) {
-                newest = vec![package];
-            }
+fn in_list(
+    read: &ReadAt<'_>,
+    packages: &[(String, Place)],
+    query: &Query<'_>,
+    each: &mut Each<'_>,
+) -> Option<()> {
+    for (name, place) in packages {
+        if query.may_be(name) {
+            each(&place.load(read, PAYLOAD)?)?;
         }
     }
-    Some(newest)
+    Some(())
+}
+
+/// The newest of the packages that are asked for.
+struct Newest<'a> {
+    query: &'a Query<'a>,
+    found: Option<(String, Version)>,
+}
+
+impl Newest<'_> {
+    fn see(&mut self, header: &[u8]) -> Option<()> {
+        let header = Header::parse(header)?;
+        if self.query.fits(&header)? {
+            let version = header.version()?;
+            if self.found.as_ref().is_none_or(|(_, other)| version.is_newer(other)) {
+                self.found = Some((header.name()?, version));
+            }
+        }
+        Some(())
+    }
 }
 
 /// The headers that a database of SQLite has for a name or a file: a table of headers, and for names and files a table with an
 /// index each (rpm lib/backend/sqlite.cc).
-fn in_tables(read: &ReadAt<'_>, query: &Query<'_>) -> Option<Vec<Vec<u8>>> {
+fn in_tables(read: &ReadAt<'_>, query: &Query<'_>, each: &mut Each<'_>) -> Option<()> {
     let database = Database::open(read)?;
     let (table, key) = match query {
         Query::Name(name) => ("Name", *name),
@@ -271,23 +287,19 @@ fn in_tables(read: &ReadAt<'_>, query: &Query<'_>) -> Option<Vec<Vec<u8>>> {
     let packages = database.root("Packages")?;
     let rows = database.find(database.root(&format!("{table}_key_idx"))?, key.as_bytes())?;
     let table = database.root(table)?;
-    let mut numbers = Vec::new();
+    let mut last = None;
     for row in rows {
         let row = database.row(table, row)?;
         let values = record(&row)?;
-        let [_, Value::Int(number), ..] = values.as_slice() else { return None };
-        numbers.push(*number);
-    }
-    numbers.sort_unstable();
-    numbers.dedup();
-    let blob = |number: i64| {
-        let row = database.row(packages, number)?;
-        match record(&row)?.as_slice() {
-            [_, Value::Bytes(blob), ..] => Some(blob.to_vec()),
-            _ => None,
+        let [_, Value::Int(number), ..] = *values.as_slice() else { return None };
+        // A package may have more files of one name; their rows follow each other.
+        if last.replace(number) != Some(number) {
+            let row = database.row(packages, number)?;
+            let [_, Value::Bytes(header), ..] = *record(&row)?.as_slice() else { return None };
+            each(header)?;
         }
-    };
-    numbers.into_iter().map(blob).collect()
+    }
+    Some(())
 }
 
 #[cfg(test)]

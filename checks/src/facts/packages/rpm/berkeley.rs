@@ -1,7 +1,7 @@
 //! What is needed of Berkeley DB's hash files to list their values: buckets of pages, and values that go on in other pages (rpm
 //! lib/backend/bdb_ro.cc; Berkeley DB dbinc/db_page.h). Only read, bounded, and never followed in circles.
 
-use super::{PAYLOAD, ReadAt, VALUES};
+use super::{PAYLOAD, Place, ReadAt, VALUES};
 
 /// How many bytes of pages are taken for one list, at most.
 const BYTES: usize = 64 << 20;
@@ -81,7 +81,7 @@ impl Value {
 
 /// The values of a file, save that of the key zero, which is none of a package. None where the file is no such file, or was cut
 /// off.
-pub(super) fn list(read: &ReadAt<'_>) -> Option<Vec<Value>> {
+pub(super) fn list(read: &ReadAt<'_>) -> Option<Vec<Place>> {
     let meta = read(0, 512)?;
     let is_big_endian = match meta.get(12..16)? {
         [0x61, 0x15, 0x06, 0x00] => false,
@@ -123,7 +123,7 @@ pub(super) fn list(read: &ReadAt<'_>) -> Option<Vec<Value>> {
 }
 
 /// The values of a page: its items, a key and a value by turns, stand one before the other from its end on.
-fn values_of(pages: Pages, page: &[u8], start: u64, values: &mut Vec<Value>) -> Option<()> {
+fn values_of(pages: Pages, page: &[u8], start: u64, values: &mut Vec<Place>) -> Option<()> {
     let mut end = pages.size;
     for pair in 0..pages.half(page, 20)? / 2 {
         let key_at = pages.half(page, HEAD + 4 * pair)?;
@@ -145,7 +145,7 @@ fn values_of(pages: Pages, page: &[u8], start: u64, values: &mut Vec<Value>) -> 
         if values.len() == VALUES || value.length > PAYLOAD {
             return None;
         }
-        values.push(value);
+        values.push(Place::Berkeley(value));
     }
     Some(())
 }

@@ -1,7 +1,7 @@
 //! A header of rpm, which tells everything of a package: how many entries and bytes, the entries (tag, type, offset, count), the
 //! bytes (rpm lib/header.cc). Big-endian.
 
-use super::super::{Package, State};
+use super::version::Version;
 
 // rpm include/rpm/rpmtag.h.
 const NAME: u32 = 1000;
@@ -57,14 +57,13 @@ impl<'a> Header<'a> {
         self.string(NAME)
     }
 
-    /// Its name and `2:1.2.3-4.fc40`.
-    pub(super) fn package(&self) -> Option<Package> {
+    /// Its epoch, version and release.
+    pub(super) fn version(&self) -> Option<Version> {
         let epoch = match self.values(EPOCH) {
-            Some((data, _)) => format!("{}:", word(data, 0)?),
-            None => String::new(),
+            Some((data, _)) => Some(word(data, 0)?),
+            None => None,
         };
-        let version = format!("{epoch}{}-{}", self.string(VERSION)?, self.string(RELEASE)?);
-        Some(Package { name: self.name()?, version, state: State::Installed })
+        Some(Version { epoch, upstream: self.string(VERSION)?, release: self.string(RELEASE)? })
     }
 
     /// Whether it brought that file; /bin and /usr/bin are the same where /usr is merged, and /usr/sbin since Fedora 42.
@@ -77,13 +76,16 @@ impl<'a> Header<'a> {
         // Some bring no file at all.
         let Some(names) = self.strings(BASENAMES) else { return Some(false) };
         let wanted = same(directory);
-        let directories: Vec<String> =
-            self.strings(DIRECTORIES)?.map(|directory| same(&String::from_utf8_lossy(directory))).collect();
         let (indexes, _) = self.values(DIRECTORY_INDEXES)?;
-        Some(names.enumerate().any(|(at, name)| {
-            let index = word(indexes, at * 4).map(|index| index as usize);
-            name == file.as_bytes() && index.and_then(|i| directories.get(i)) == Some(&wanted)
-        }))
+        for (at, name) in names.enumerate() {
+            if name == file.as_bytes() {
+                let directory = self.strings(DIRECTORIES)?.nth(word(indexes, at * 4)? as usize)?;
+                if same(&String::from_utf8_lossy(directory)) == wanted {
+                    return Some(true);
+                }
+            }
+        }
+        Some(false)
     }
 }
 
@@ -117,7 +119,7 @@ mod tests {
             (DIRECTORIES, 8, 2, b"/usr/share/\0/usr/bin/\0"),
         ]);
         let found = Header::parse(&blob).unwrap();
-        assert_eq!(found.package().unwrap().version, "2.40-1.fc40");
+        assert_eq!(found.version().unwrap().to_string(), "2.40-1.fc40");
         for (directory, file, is_there) in [
             ("/usr/bin", "mount", true),
             ("/bin", "mount", true),
@@ -143,7 +145,7 @@ mod tests {
             (EPOCH, 4, 1, &[0, 0, 0, 3]),
         ]);
         let header = Header::parse(&blob).unwrap();
-        assert_eq!(header.package().unwrap().version, "3:2-1");
+        assert_eq!(header.version().unwrap().to_string(), "3:2-1");
         assert_eq!(header.has_file("/usr/bin", "x"), Some(false));
     }
 
@@ -152,7 +154,7 @@ mod tests {
         fn never_panics(blob in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = name_in(&blob);
             if let Some(header) = Header::parse(&blob) {
-                let _ = (header.package(), header.has_file("/usr/bin", "x"));
+                let _ = (header.version(), header.has_file("/usr/bin", "x"));
             }
         }
     }

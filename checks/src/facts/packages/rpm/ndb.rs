@@ -1,7 +1,7 @@
 //! rpm's own database, ndb: slots that tell where which header stands (rpm lib/backend/ndb/rpmpkg.c). Little-endian. Only read,
 //! and bounded.
 
-use super::{PAYLOAD, ReadAt, VALUES};
+use super::{PAYLOAD, Place, ReadAt, VALUES};
 
 const PAGE: usize = 4096;
 const SLOT: usize = 16;
@@ -43,7 +43,7 @@ impl Blob {
 }
 
 /// Where the headers stand. None where the file is no such file, or was cut off.
-pub(super) fn list(read: &ReadAt<'_>) -> Option<Vec<Blob>> {
+pub(super) fn list(read: &ReadAt<'_>) -> Option<Vec<Place>> {
     let head = read(0, 32)?;
     let pages = usize::try_from(word(&head, 12)?).ok()?;
     let is_known = head.starts_with(b"RpmP") && word(&head, 4)? == 0;
@@ -52,6 +52,7 @@ pub(super) fn list(read: &ReadAt<'_>) -> Option<Vec<Blob>> {
     }
     let slots = read(0, pages * PAGE).filter(|slots| slots.len() == pages * PAGE)?;
     let mut blobs = Vec::new();
+    let mut end = 0;
     // The first two slots are the header.
     for slot in slots.chunks_exact(SLOT).skip(2) {
         let (number, at, blocks) = (word(slot, 4)?, word(slot, 8)?, word(slot, 12)?);
@@ -65,14 +66,10 @@ pub(super) fn list(read: &ReadAt<'_>) -> Option<Vec<Blob>> {
             if number == 0 || !is_known || at < slots.len() as u64 {
                 return None;
             }
-            blobs.push(Blob { number, at, length });
+            blobs.push(Place::Ndb(Blob { number, at, length }));
+            end = end.max(at + length as u64);
         }
     }
-    if let Some(last) = blobs.iter().max_by_key(|blob| blob.at) {
-        let end = read(last.at + (last.length - 4) as u64, 4)?;
-        if end != b"BlbE" {
-            return None;
-        }
-    }
-    Some(blobs)
+    let is_whole = blobs.is_empty() || read(end - 4, 4)? == b"BlbE";
+    is_whole.then_some(blobs)
 }

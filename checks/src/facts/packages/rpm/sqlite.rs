@@ -5,7 +5,6 @@
 use super::{PAYLOAD, ReadAt};
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
     rc::Rc,
 };
 
@@ -13,6 +12,8 @@ use std::{
 /// may all lead to the same place.
 const VISITS: usize = 100_000;
 const BYTES: usize = 128 << 20;
+/// How many pages are kept.
+const PAGES: usize = 64;
 /// How deep trees may be.
 const DEPTH: u32 = 20;
 
@@ -22,7 +23,8 @@ pub(super) struct Database<'a> {
     page_size: usize,
     /// What of a page can be used: the rest is for extensions.
     usable: usize,
-    pages: RefCell<HashMap<u32, Rc<Vec<u8>>>>,
+    /// Those that were read first: what is asked for again stands near the roots.
+    pages: RefCell<Vec<(u32, Rc<Vec<u8>>)>>,
     visits: Cell<usize>,
     bytes: Cell<usize>,
 }
@@ -127,14 +129,17 @@ impl<'a> Database<'a> {
     }
 
     fn page(&self, at: u32) -> Option<Rc<Vec<u8>>> {
-        if let Some(page) = self.pages.borrow().get(&at) {
+        if let Some((_, page)) = self.pages.borrow().iter().find(|(number, _)| *number == at) {
             return Some(Rc::clone(page));
         }
         spend(&self.bytes, self.page_size)?;
         let offset = u64::from(at.checked_sub(1)?) * self.page_size as u64;
         let page = (self.read)(offset, self.page_size).filter(|page| page.len() == self.page_size)?;
         let page = Rc::new(page);
-        self.pages.borrow_mut().insert(at, Rc::clone(&page));
+        let mut pages = self.pages.borrow_mut();
+        if pages.len() < PAGES {
+            pages.push((at, Rc::clone(&page)));
+        }
         Some(page)
     }
 

@@ -1,17 +1,35 @@
 //! The order of versions as rpm has it (rpmio/rpmver.cc, rpmio/rpmvercmp.cc).
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, fmt};
 
-/// Compares versions like `2:1.2.3-4.fc40`: the epoch, the version, the release.
-pub(super) fn compare(a: &str, b: &str) -> Ordering {
-    fn parts(version: &str) -> (u64, &str, &str) {
-        let (epoch, rest) = version.split_once(':').unwrap_or(("", version));
-        let (version, release) = rest.rsplit_once('-').unwrap_or((rest, ""));
-        (epoch.parse().unwrap_or(0), version, release)
+/// `2:1.2.3-4.fc40`.
+pub(super) struct Version {
+    pub(super) epoch: Option<u32>,
+    pub(super) upstream: String,
+    pub(super) release: String,
+}
+
+impl Version {
+    pub(super) fn is_newer(&self, other: &Self) -> bool {
+        self.compare(other).is_gt()
     }
-    let (a, b) = (parts(a), parts(b));
-    let of = |a: &str, b: &str| segments(a.as_bytes(), b.as_bytes());
-    a.0.cmp(&b.0).then_with(|| of(a.1, b.1)).then_with(|| of(a.2, b.2))
+
+    fn compare(&self, other: &Self) -> Ordering {
+        // None is the same as zero.
+        let epochs = self.epoch.unwrap_or(0).cmp(&other.epoch.unwrap_or(0));
+        epochs
+            .then_with(|| segments(self.upstream.as_bytes(), other.upstream.as_bytes()))
+            .then_with(|| segments(self.release.as_bytes(), other.release.as_bytes()))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(epoch) = self.epoch {
+            write!(f, "{epoch}:")?;
+        }
+        write!(f, "{}-{}", self.upstream, self.release)
+    }
 }
 
 /// Compares number by number and word by word; what stands between them does not count.
@@ -73,6 +91,15 @@ fn without_zeros(digits: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn compare(a: &str, b: &str) -> Ordering {
+        let version = |text: &str| {
+            let (epoch, rest) = text.split_once(':').unwrap_or(("", text));
+            let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
+            Version { epoch: epoch.parse().ok(), upstream: version.into(), release: release.into() }
+        };
+        version(a).compare(&version(b))
+    }
 
     /// Each as `rpm --eval '%{lua: print(rpm.vercmp(…))}'` of rpm 4.18 orders them.
     #[test]
