@@ -38,6 +38,7 @@ pub mod sockets;
 pub mod swap;
 pub mod sysctl;
 pub mod systemd;
+pub mod systemd_unit;
 pub mod usage;
 pub mod users;
 
