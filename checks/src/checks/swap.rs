@@ -21,8 +21,8 @@ use serde::Deserialize;
 /// ## What it looks at
 /// /proc/swaps (partitions, files, compressed memory) with SwapTotal of /proc/meminfo as a second witness; what would
 /// bring swap back at boot: /etc/fstab, .swap units, zram-generator, the services zramswap, dphys-swapfile and
-/// zram-config; the cgroup layout; and failSwapOn and swapBehavior of /var/lib/kubelet/config.yaml where it is there.
-/// Partitions that systemd finds by their type (systemd-gpt-auto-generator) are not looked for.
+/// zram-config; the cgroup layout; and failSwapOn and swapBehavior of the kubelet, from its flags and its configuration,
+/// where there are any. Partitions that systemd finds by their type (systemd-gpt-auto-generator) are not looked for.
 ///
 /// With `mode: off` there has to be none: `active` fails, `returns-at-boot` warns, `off` passes. Where the kubelet's file
 /// says that it accepts swap, `active` only warns. With `mode: allowed` the node may swap where Kubernetes can deal with

@@ -1,9 +1,11 @@
 //! The files of a unit of systemd's system manager: the fragment, its drop-ins, and what they assign, in systemd's order.
 
+mod command;
 mod enablement;
 mod lookup;
 mod syntax;
 
+pub use command::{Command, Word, words};
 pub use enablement::Enablement;
 pub use syntax::Assignment;
 
