@@ -7,10 +7,10 @@ use crate::{
     checks::{
         Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck,
         ClusterNetworks, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck, Executables,
-        Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
-        KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, Limits,
-        MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Proxy,
-        ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
+        Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables, Joined,
+        KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, KubeletCheck,
+        Limits, MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure,
+        Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
     },
 };
 use schemars::{Schema, SchemaGenerator};
@@ -76,6 +76,8 @@ checks![
     Http,
     BootParameters,
     MountsCheck,
+    KubeletCheck,
+    Joined,
 ];
 
 /// The check called `id`.

@@ -9,6 +9,7 @@ mod version;
 pub use config::{ConfigFile, Problem};
 pub use flags::Flag;
 pub use settings::Found;
+pub(crate) use version::MILLIS;
 pub use version::{Program, Told, Version};
 
 use super::{
@@ -37,6 +38,8 @@ pub struct Kubelet {
     pub wrapper: Option<String>,
     /// The flags, in order; a later one goes before an earlier one.
     pub flags: Known<Vec<Flag>>,
+    /// Where the configuration file is, or would be.
+    pub path: String,
     /// The configuration file and then its drop-ins, in the order in which they count.
     pub files: Vec<ConfigFile>,
     /// Why the configuration is not known, if one of its files could not be read, or does not parse.
@@ -70,6 +73,7 @@ impl Node {
             command: None,
             wrapper: None,
             flags: Ok(Vec::new()),
+            path: CONFIG.to_owned(),
             files: Vec::new(),
             unknown: None,
         };

@@ -101,8 +101,10 @@ impl Node {
         };
         let path = named("config").unwrap_or_else(|| CONFIG.to_owned());
         let mut paths = vec![path.clone()];
+        let directory = named("config-dir");
+        kubelet.path = path;
         let mut unknown = None;
-        if let Some(directory) = named("config-dir")
+        if let Some(directory) = directory
             && let Err(why) = self.config_drop_ins(&directory, DEPTH, &mut paths)
         {
             unknown = Some(why);

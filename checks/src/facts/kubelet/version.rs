@@ -151,6 +151,14 @@ impl Node {
                 Err(e) => return Err(e.unknown()),
             }
         }
+        // Where not even this is there, it is no whole system.
+        if self.kind("/usr/bin").is_err() && self.kind("/bin").is_err() {
+            let why = format!(
+                "this tree has no /usr/bin, and may be a part of a node only: {} may be elsewhere",
+                program.name()
+            );
+            return Err(Unknown::new(why).tried([Evidence::new("/usr/bin", "does not exist")]));
+        }
         Ok(None)
     }
 
@@ -235,7 +243,8 @@ mod tests {
         let copied = packaged.file("/usr/local/bin/kubelet", program("mod\tk8s.io/kubernetes\tv1.33.0\n"));
         let version = of(copied).unwrap().unwrap();
         assert_eq!((version.text.as_str(), version.told), ("1.33.0", Told::BuildInfo));
-        assert_eq!(of(Memory::new()), Ok(None));
+        assert_eq!(of(Memory::new().file("/usr/bin/sh", "")), Ok(None));
+        assert!(of(Memory::new()).is_err(), "no whole system");
         assert!(of(Memory::new().error("/usr/bin/kubelet", ReadErrorKind::TimedOut)).is_err());
     }
 
