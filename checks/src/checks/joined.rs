@@ -94,8 +94,14 @@ impl Check for Joined {
     }
 
     fn run(params: &JoinedParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
+        // One look says it of all below: nothing of Kubernetes is here.
+        let nothing = node.kind(KUBERNETES).is_err_and(|e| e.is_missing()).then(|| missing(KUBERNETES, node));
+        let state = |place: &Place| match &nothing {
+            Some(state) if place.path.starts_with("/etc/kubernetes/") => state.clone(),
+            _ => look(place, node),
+        };
         let all: Vec<(Place, Known<State>)> =
-            places(params).into_iter().map(|place| (place.clone(), look(&place, node))).collect();
+            places(params).into_iter().map(|place| (place.clone(), state(&place))).collect();
         let found: Vec<&Place> = all
             .iter()
             .filter(|(_, state)| matches!(state, Ok(State::Found(..))))
@@ -167,10 +173,6 @@ fn places(params: &JoinedParams) -> Vec<Place> {
 
 fn look(place: &Place, node: &Node) -> Known<State> {
     let path = place.path.as_str();
-    // One look says it of all: nothing of Kubernetes is here.
-    if path.starts_with("/etc/kubernetes/") && node.kind(KUBERNETES).is_err_and(|e| e.is_missing()) {
-        return missing(KUBERNETES, node);
-    }
     let kind = match node.kind(path) {
         Ok(kind) => kind,
         Err(e) if e.is_missing() => return missing(path, node),

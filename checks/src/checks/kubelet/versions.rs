@@ -168,7 +168,7 @@ fn is_beyond(cluster: &Version, kubeadm: &Installed) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{finding::Outcome, range::leading_version};
+    use crate::{facts::kubelet::tests::table, finding::Outcome, range::leading_version};
 
     fn installed(text: &str) -> Installed {
         Installed {
@@ -185,19 +185,24 @@ mod tests {
         judge(&installed(kubelet), leading_version(cluster).as_ref(), kubeadm.as_ref()).reason()
     }
 
-    /// tests/cases/kubeadm-checks.yaml, kubelet_skew: rows of a kubeadm 1.11, whose least kubelet is 1.10.
+    #[derive(serde::Deserialize)]
+    struct Skew {
+        kubelet: String,
+        control_plane: String,
+        fail: bool,
+    }
+
+    /// The rows are of a kubeadm 1.11, whose least kubelet is 1.10.
     #[test]
     fn the_table_of_kubeadm() {
-        for (kubelet, cluster, fails) in [
-            ("v1.11.2", "", false),
-            ("v1.8.3", "v1.8.8", true),
-            ("v1.10.0", "v1.10.5", false),
-            ("v1.10.5", "v1.10.1", false),
-            ("v1.10.0", "v1.11.1", false),
-            ("v1.11.0-alpha.1", "v1.10.1", true),
-            ("v1.11.0", "v1.10.5", true),
-        ] {
-            assert_eq!(reason(kubelet, cluster, "v1.11.0") != "fits", fails, "{kubelet} {cluster}");
+        let rows: Vec<Skew> = table("kubelet_skew");
+        assert_eq!(rows.len(), 7);
+        for Skew { kubelet, control_plane, fail } in rows {
+            assert_eq!(
+                reason(&kubelet, &control_plane, "v1.11.0") != "fits",
+                fail,
+                "{kubelet} {control_plane}"
+            );
         }
     }
 
@@ -220,22 +225,20 @@ mod tests {
         assert_eq!(reason("1.33.0", "", "1.36.1"), "fits");
     }
 
-    /// tests/cases/kubeadm-checks.yaml, kubernetes_vs_kubeadm_version.
+    #[derive(serde::Deserialize)]
+    struct Pair {
+        kubeadm: String,
+        kubernetes: String,
+        warn: bool,
+    }
+
     #[test]
     fn kubeadm_and_the_cluster() {
-        for (kubeadm, cluster, warns) in [
-            ("v1.6.6", "v1.6.6", false),
-            ("v1.6.6", "v1.5.5", false),
-            ("v1.6.6", "v1.6.7", false),
-            ("v1.6.6", "v1.7.0-alpha.0", true),
-            ("v1.6.6", "v1.7.0", true),
-            ("v0.0.0", "v1.7.0", false),
-        ] {
-            assert_eq!(
-                is_beyond(&leading_version(cluster).unwrap(), &installed(kubeadm)),
-                warns,
-                "{kubeadm} {cluster}"
-            );
+        let rows: Vec<Pair> = table("kubernetes_vs_kubeadm_version");
+        assert_eq!(rows.len(), 6);
+        for Pair { kubeadm, kubernetes, warn } in rows {
+            let cluster = leading_version(&kubernetes).unwrap();
+            assert_eq!(is_beyond(&cluster, &installed(&kubeadm)), warn, "{kubeadm} {kubernetes}");
         }
     }
 

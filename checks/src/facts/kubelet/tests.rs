@@ -18,6 +18,14 @@ pub(crate) const SERVICE: &str = "[Unit]\nDescription=kubelet: The Kubernetes No
     Restart=always\nStartLimitInterval=0\nRestartSec=10\n\n[Install]\nWantedBy=multi-user.target\n";
 pub(crate) const HEAD: &str = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
 
+/// The rows of a table of tests/cases/kubeadm-checks.yaml.
+pub(crate) fn table<T: serde::de::DeserializeOwned>(name: &str) -> Vec<T> {
+    let file = crate::yaml::parse(include_str!("../../../../tests/cases/kubeadm-checks.yaml")).unwrap();
+    let crate::value::Kind::Map(tables) = file.kind else { panic!("no map") };
+    let (_, rows) = tables.iter().find(|(key, _)| key.text == name).expect("a table");
+    rows.read().expect("rows")
+}
+
 /// A node with the packages of Kubernetes, which has joined nothing yet.
 pub(crate) fn packaged() -> Memory {
     Memory::new()

@@ -203,7 +203,7 @@ impl Node {
 mod tests {
     use super::*;
     use crate::{
-        facts::kubelet::buildinfo::tests::program,
+        facts::kubelet::{buildinfo::tests::program, tests::table},
         node::{Allow, Allowed, Memory, ReadErrorKind},
     };
     use proptest::prelude::*;
@@ -213,18 +213,20 @@ mod tests {
         Probe::Run { program: program.to_owned(), arguments, millis: MILLIS }
     }
 
-    /// tests/cases/kubeadm-checks.yaml, kubelet_version_output.
+    #[derive(serde::Deserialize)]
+    struct Output {
+        stdout: String,
+        version: Option<String>,
+    }
+
     #[test]
     fn what_the_kubelet_prints() {
-        for (text, want) in [
-            ("Kubernetes v1.7.0", Some("1.7.0")),
-            ("Kubernetes v1.8.0-alpha.2.1231+afabd012389d53a\n", Some("1.8.0-alpha.2.1231+afabd012389d53a")),
-            ("something-invalid", None),
-            ("command not found", None),
-            ("", None),
-        ] {
-            assert_eq!(Program::Kubelet.printed(text).as_deref(), want, "{text}");
+        let rows: Vec<Output> = table("kubelet_version_output");
+        assert_eq!(rows.len(), 5);
+        for Output { stdout, version } in rows {
+            assert_eq!(Program::Kubelet.printed(&stdout), version, "{stdout}");
         }
+        assert_eq!(Program::Kubelet.printed("Kubernetes v1.7.0\n").as_deref(), Some("1.7.0"));
         assert_eq!(Program::Kubeadm.printed("v1.36.4\n").as_deref(), Some("1.36.4"));
         assert_eq!(Program::Kubeadm.printed("kubeadm: unknown flag"), None);
     }
