@@ -7,6 +7,7 @@ pub mod cgroups;
 pub mod cli;
 mod explain;
 pub mod glob;
+pub mod kubeadm_names;
 pub mod logging;
 pub mod policy;
 pub mod report;

@@ -2,5 +2,6 @@
 
 pub mod human;
 pub mod json;
+pub mod kubeadm;
 pub mod model;
 pub(crate) mod time;

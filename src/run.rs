@@ -24,12 +24,13 @@ pub use worker::Limits;
 use crate::{
     policy::{Date, Policy},
     report::{
-        model::{ApiVersion, Kind, Millis, PolicyInfo, Report, Summary, Tool, Verdict},
+        model::{ApiVersion, InputInfo, Kind, Millis, PolicyInfo, Report, Summary, Tool, Verdict},
         time,
     },
 };
 use preflight_checks::node::{Allowed, Door};
 use std::{
+    collections::BTreeMap,
     fmt, io,
     sync::Arc,
     time::{Instant, SystemTime},
@@ -105,6 +106,7 @@ pub fn run(request: &Request) -> Result<Report, RunError> {
             name: policy.name.clone(),
             source: policy.source.clone(),
             sha256: policy.sha256.clone(),
+            inputs: inputs(policy),
         },
         node: answers
             .node
@@ -116,4 +118,13 @@ pub fn run(request: &Request) -> Result<Report, RunError> {
         summary: Summary::of(&findings),
         findings,
     })
+}
+
+/// The inputs as the report shows them.
+fn inputs(policy: &Policy) -> BTreeMap<String, InputInfo> {
+    let info = |name: &String, value: &String| InputInfo {
+        value: value.clone(),
+        from: policy.origins.get(name).cloned().unwrap_or_default(),
+    };
+    policy.inputs.0.iter().map(|(name, value)| (name.clone(), info(name, value))).collect()
 }

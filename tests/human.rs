@@ -14,7 +14,7 @@ use preflight_checks::{
     Evidence, Remedy, Risk,
     facts::{cgroup::LayoutKind, environment},
 };
-use std::{env, fs, path::Path};
+use std::{collections::BTreeMap, env, fs, path::Path};
 
 const STYLE: Style = Style { width: 80, color: false, quiet: false, verbose: false };
 
@@ -47,6 +47,7 @@ fn report(findings: Vec<Finding>) -> Report {
             name: "kubernetes-node".to_owned(),
             source: "profile kubernetes-node".to_owned(),
             sha256: String::new(),
+            inputs: BTreeMap::new(),
         },
         node: NodeInfo {
             hostname: Some("n1".to_owned()),

@@ -16,6 +16,7 @@ use preflight_checks::node::{Allowed, Door, FileKind, Filesystem, Memory, Origin
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    io::Read,
     os::unix::{fs::symlink, net::UnixListener},
     path::Path,
     process::Command,
@@ -460,6 +461,67 @@ fn taking_marks_of_the_environment_away_makes_nothing_better() {
         let report = judge(&policy, Arc::new(tree_of(&files)));
         assert_eq!(report.node.environment.as_str(), kind, "{name}");
         let faults = ablate_files(&policy, name, files);
+        assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
+    }
+}
+
+/// What depends on the database of packages; some of it holds, some does not.
+const PACKAGES: &str = "
+apiVersion: preflight/v1
+kind: Policy
+metadata: {name: packages}
+checks:
+  - check: packages
+    with:
+      required: [{name: kernel, version: '<5.14'}, {name: containerd, version: '>=2.0.0'}, util-linux, kubelet]
+      forbidden: [nothing, docker]
+  - check: executables
+    with: {required: [{name: mount, version: '>=2.41'}, {name: containerd, version: '>=1'}]}
+";
+
+#[test]
+fn taking_databases_of_rpm_away_makes_nothing_better() {
+    const SQLITE: &[u8] = include_bytes!("../checks/tests/data/rpm/rpmdb.sqlite.gz");
+    const NDB: &[u8] = include_bytes!("../checks/tests/data/rpm/Packages.db.gz");
+    const BERKELEY: &[u8] = include_bytes!("../checks/tests/data/rpm/Packages.gz");
+    let policy = load(PACKAGES, OnUnknown::Fail);
+    for (path, packed, beside) in [
+        ("/usr/lib/sysimage/rpm/rpmdb.sqlite", SQLITE, &["-wal", "-shm"][..]),
+        ("/var/lib/rpm/rpmdb.sqlite", SQLITE, &["-wal"]),
+        ("/usr/lib/sysimage/rpm/Packages.db", NDB, &[]),
+        ("/var/lib/rpm/Packages.db", NDB, &[]),
+        ("/var/lib/rpm/Packages", BERKELEY, &[]),
+    ] {
+        let mut database = Vec::new();
+        flate2::read::GzDecoder::new(packed).read_to_end(&mut database).expect("a database");
+        let mut paths = vec![path.to_owned()];
+        let mut node = Memory::new().file(path, database);
+        for (path, text) in beside
+            .iter()
+            .map(|end| (format!("{path}{end}"), ""))
+            .chain(["mount", "containerd"].map(|name| (format!("/usr/bin/{name}"), "x")))
+        {
+            node = node.file(&path, text).owned_by(&path, 0, 0o755);
+            paths.push(path);
+        }
+        let node = node.as_root();
+        let report = judge(&policy, Arc::new(node.clone()));
+        let told: Vec<String> = report.findings.iter().map(|f| format!("{} {}", f.id, f.reason)).collect();
+        assert_eq!(
+            told,
+            [
+                "packages/kernel wrong-version",
+                "packages/containerd wrong-version",
+                "packages/util-linux installed",
+                "packages/kubelet missing",
+                "packages/nothing present",
+                "packages/docker absent",
+                "executables/mount wrong-version",
+                "executables/containerd found",
+            ],
+            "{path}"
+        );
+        let faults = ablate(&policy, path, &node, paths);
         assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
     }
 }

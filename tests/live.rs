@@ -145,7 +145,8 @@ fn nobody_sees_less_and_nothing_worse() {
     for finding in theirs.findings() {
         let same = own.findings().iter().find(|f| f["id"] == finding["id"]);
         let fails = |f: &Value| f["verdict"] == "fail" || f["verdict"] == "warn" || !f["blockedBy"].is_null();
-        if fails(finding) && finding["determined"] == true {
+        // That nobody is not root is all that this one is about.
+        if fails(finding) && finding["determined"] == true && finding["rule"] != "privileges" {
             assert!(same.is_some_and(fails), "what can't be read became missing: {finding:#}\n{same:#?}");
         }
         if finding["verdict"] == "pass" {

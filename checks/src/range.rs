@@ -4,7 +4,7 @@
 //! `>=5.10` refuses. So only the leading numbers are compared; the string is kept for people.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use semver::{Version, VersionReq};
+use semver::{Comparator, Op, Version, VersionReq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
 
@@ -46,10 +46,18 @@ pub struct Range {
 }
 
 impl Range {
-    /// Whether `version` lies within the range.
+    /// Whether `version` lies within the range. One that comes before a release, as 2.0.0-rc1 does, lies within `>=1.9` and
+    /// `<=2.0.0`, and not within what begins with that release (`>=2.0.0`, `2.*`) or ends before it (`<2`).
     #[must_use]
     pub fn contains(&self, version: &Version) -> bool {
-        self.alternatives.iter().any(|req| req.matches(version))
+        let release = Version::new(version.major, version.minor, version.patch);
+        let begins = |c: &Comparator| {
+            let first = Version::new(c.major, c.minor.unwrap_or(0), c.patch.unwrap_or(0));
+            first == release && !matches!(c.op, Op::Greater | Op::Less | Op::LessEq)
+        };
+        let within = |req: &VersionReq| req.matches(&release) && !req.comparators.iter().any(begins);
+        let plain = |req: &VersionReq| req.matches(version);
+        self.alternatives.iter().any(|req| plain(req) || !version.pre.is_empty() && within(req))
     }
 
     /// The range as it was written.
@@ -173,6 +181,30 @@ mod tests {
         ] {
             let range: Range = range.parse().unwrap();
             assert_eq!(range.contains(&leading_version(version).unwrap()), within, "{range} {version}");
+        }
+    }
+
+    #[test]
+    fn what_comes_before_a_release_is_not_that_release() {
+        for (range, within) in [
+            (">=1.9", true),
+            (">=1.9, <3", true),
+            ("*", true),
+            ("<=2.0.0", true),
+            (">2.0.0", false),
+            (">=2.0.0", false),
+            (">=2", false),
+            ("=2.0.0", false),
+            ("2.*", false),
+            ("^2", false),
+            ("~2.0", false),
+            ("<2", false),
+            (">=1 <2 || >=2", false),
+            (">=2.0.0-rc0", true),
+            (">=2.0.0-rc2", false),
+        ] {
+            let range: Range = range.parse().unwrap();
+            assert_eq!(range.contains(&"2.0.0-rc1".parse().unwrap()), within, "{range}");
         }
     }
 

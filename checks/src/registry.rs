@@ -10,7 +10,7 @@ use crate::{
         Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables, Joined,
         KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, KubeletCheck,
         Limits, MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure,
-        Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
+        Privileges, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
     },
 };
 use schemars::{Schema, SchemaGenerator};
@@ -64,6 +64,7 @@ checks![
     OperatingSystem,
     EnvironmentCheck,
     Users,
+    Privileges,
     Packages,
     Pressure,
     KernelLogCheck,

@@ -19,7 +19,8 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   preflight run -c policy.yaml -o json --output-file /var/lib/preflight/report.json
   preflight run --only kernel-config --skip 'kernel-config/CONFIG_IP_VS*'
-  preflight run --ignore-preflight-errors NumCPU,Mem --fail-on warn";
+  preflight run --ignore-preflight-errors NumCPU,Mem --fail-on warn
+  preflight run --kubeadm-config kubeadm.yaml -o kubeadm";
 
 const CGROUPS_EXAMPLES: &str = "\
 Examples:
@@ -100,7 +101,7 @@ pub(super) struct RunArgs {
     pub(super) policy: PolicySource,
     /// How to write the report
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub(super) output: Format,
+    pub(super) output: ReportFormat,
     /// Write the report to this file, all or nothing, instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(super) output_file: Option<PathBuf>,
@@ -138,9 +139,13 @@ pub(super) struct PolicySource {
     /// An input of the policy: role=control-plane, kubernetesVersion=1.35
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_set)]
     pub(super) set: Vec<(String, String)>,
+    /// A file for `kubeadm --config`, from which the inputs are taken: role, version, networks, ports,
+    /// the runtime's socket and so on; --set beats it
+    #[arg(long, value_name = "FILE")]
+    pub(super) kubeadm_config: Option<PathBuf>,
 }
 
-/// How to write a report or a list.
+/// How to write a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// Text for people
@@ -148,6 +153,18 @@ pub(super) enum Format {
     Human,
     /// One JSON document
     Json,
+}
+
+/// How to write a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// Text for people
+    #[default]
+    Human,
+    /// One JSON document
+    Json,
+    /// Lines as kubeadm prints them, `[ERROR Name]: …`, for what reads its logs
+    Kubeadm,
 }
 
 /// The verdict that makes the exit code 1.

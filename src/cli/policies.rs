@@ -5,11 +5,24 @@ use super::{
     exit::{self, Stop},
     output,
 };
-use crate::policy::{self, Date, LoadError, Policy, Source, profiles};
+use crate::policy::{self, Date, KubeadmConfig, LoadError, Overrides, Policy, Source, profiles};
+use std::path::Path;
 
-/// Reads the policy that `config` names; without it, the default profile.
-pub(super) fn load(config: Option<&str>, sets: &[(String, String)], color: Color) -> Result<Policy, Stop> {
-    Policy::load(&source(config)?, sets).map_err(|e| stop(e, color))
+/// Reads the policy that `config` names, the default profile without it, with what is said of its inputs elsewhere.
+pub(super) fn load(config: Option<&str>, overrides: &Overrides<'_>, color: Color) -> Result<Policy, Stop> {
+    Policy::load_with(&source(config)?, overrides).map_err(|e| stop(e, color))
+}
+
+/// Reads a file of kubeadm. What it would pass over is told on standard error.
+pub(super) fn kubeadm(file: &Path, sets: &[(String, String)], color: Color) -> Result<KubeadmConfig, Stop> {
+    let role = sets.iter().rev().find(|(key, _)| key == "role").map(|(_, role)| role.as_str());
+    let color = output::color_of_errors(color);
+    let read = KubeadmConfig::read(&Source::File(file.to_owned()), role);
+    let config = read.map_err(|wrong| Stop::verbatim(exit::POLICY, wrong.render(color)))?;
+    if !config.warnings.is_empty() {
+        output::complain(&config.warnings.render(color));
+    }
+    Ok(config)
 }
 
 /// What `policy lint`, `policy show` and `policy schema` print.
@@ -18,7 +31,8 @@ pub(super) fn command(command: &PolicyCommand, global: &Global) -> Result<String
         PolicyCommand::Schema => Ok(format!("{:#}\n", policy::published())),
         PolicyCommand::Lint(target) => lint(target, global.color),
         PolicyCommand::Show(target) => {
-            Ok(load(target.policy.as_deref(), &target.set, global.color)?.to_yaml())
+            let overrides = Overrides { sets: &target.set, ..Overrides::default() };
+            Ok(load(target.policy.as_deref(), &overrides, global.color)?.to_yaml())
         }
     }
 }

@@ -1,14 +1,14 @@
 //! `preflight run`: from the options to a report and an exit code.
 
 use super::{
-    args::{FailOn, Format, Global, RunArgs},
+    args::{FailOn, Global, ReportFormat, RunArgs},
     exit::{self, Stop},
     output, policies,
 };
 use crate::{
-    policy::Date,
+    policy::{Date, Overrides},
     report::{
-        human, json,
+        human, json, kubeadm,
         model::{Report, Verdict},
     },
     run::{self, Ignored, Limits, Request, RunError, Selection},
@@ -24,20 +24,28 @@ pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
 }
 
 fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
-    let lists = args.ignore_preflight_errors.iter().map(String::as_str);
-    let ignored = Ignored::parse(lists)
-        .map_err(|e| Stop::new(exit::USAGE, format!("--ignore-preflight-errors: {e}")))?;
+    let ignored = |lists: &[String]| {
+        Ignored::parse(lists.iter().map(String::as_str))
+            .map_err(|e| Stop::new(exit::USAGE, format!("--ignore-preflight-errors: {e}")))
+    };
+    // Wrong usage is told before any file is read.
+    ignored(&args.ignore_preflight_errors)?;
     if let Some(file) = &args.output_file {
         output::check_target(file).map_err(|e| Stop::new(exit::USAGE, format!("--output-file {e}")))?;
     }
     let door = door(args.root.as_deref())?;
-    let policy = policies::load(args.policy.config.as_deref(), &args.policy.set, global.color)?;
+    let sets = args.policy.set.as_slice();
+    let kubeadm = args.policy.kubeadm_config.as_deref();
+    let kubeadm =
+        kubeadm.map(|file| policies::kubeadm(file, sets, global.color)).transpose()?.unwrap_or_default();
+    let overrides = Overrides { sets, given: &kubeadm.inputs, detect: None };
+    let policy = policies::load(args.policy.config.as_deref(), &overrides, global.color)?;
     let request = Request {
         policy: Arc::new(policy),
         door,
         root: args.root.as_ref().map_or_else(|| "/".to_owned(), |root| root.display().to_string()),
         selection: Selection { only: args.only.clone(), skip: args.skip.clone() },
-        ignored,
+        ignored: ignored(&[args.ignore_preflight_errors.as_slice(), &kubeadm.ignored].concat())?,
         today: Date::today(),
         allowed: args.allow.iter().map(|allow| (*allow).into()).collect(),
         limits: Limits::with_deadline(args.timeout),
@@ -68,8 +76,9 @@ pub(super) fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
 
 fn render(report: &Report, args: &RunArgs, global: &Global) -> Result<String, Stop> {
     match args.output {
-        Format::Json => json::render(report).map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
-        Format::Human => {
+        ReportFormat::Json => json::render(report).map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
+        ReportFormat::Kubeadm => Ok(kubeadm::render(report)),
+        ReportFormat::Human => {
             let to_stdout = args.output_file.is_none();
             let style = human::Style {
                 width: output::width(to_stdout),

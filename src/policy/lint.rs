@@ -3,7 +3,7 @@
 use super::{
     Date, LoadError, Policy, Source,
     diagnostics::{Diagnostic, Diagnostics, quoted},
-    resolve::{Resolved, resolve},
+    resolve::{Overrides, Resolved, resolve},
 };
 use crate::glob::{Glob, nearest_id};
 use preflight_checks::{DynCheck, registry};
@@ -31,7 +31,7 @@ pub(super) fn lint(
     today: Date,
     checks: &'static [&'static dyn DynCheck],
 ) -> Result<Diagnostics, LoadError> {
-    let resolved = resolve(source, sets, checks)?;
+    let resolved = resolve(source, &Overrides { sets, ..Overrides::default() }, checks)?;
     let warnings = waivers(&resolved, today).into_iter().chain(unused(&resolved)).collect::<Vec<_>>();
     let mut files = resolved.files;
     for warning in warnings {

@@ -22,8 +22,10 @@ pub struct Policy {
     pub source: String,
     /// SHA-256 of the text of that source, in hexadecimal.
     pub sha256: String,
-    /// The inputs after `--set`.
+    /// The inputs, with what was said of them outside of the policy.
     pub inputs: Inputs,
+    /// Where the value of each input comes from: `--set`, `kubeadm.yaml:3:20`, a file or profile of the policy, by name.
+    pub origins: BTreeMap<String, String>,
     /// The rules, in the order in which they first appear; ids are unique.
     pub rules: Vec<Rule>,
     /// The waivers of all files.
@@ -62,6 +64,8 @@ pub struct Rule {
     pub when: When,
     /// Whether it is asked again while it does not pass.
     pub retry: Option<Retry>,
+    /// The name under which kubeadm reports the same, where the check and its findings have none of their own.
+    pub kubeadm: Option<String>,
     /// The parameters as the policy gives them, inputs filled in, defaults left out: what `policy show` prints.
     pub with: Value,
     /// The file or profile that states the rule, as in [`Policy::source`].

@@ -3,7 +3,9 @@
 use super::{
     Date, OnUnknown, Retry, When,
     diagnostics::{Diagnostic, FileId, Place, quoted},
+    resolve::AUTO,
 };
+use crate::kubeadm_names::{ALL, is_known, unknown};
 use preflight_checks::{
     DynCheck, Severity,
     value::{Key, Kind, Span, Value, did_you_mean},
@@ -47,6 +49,7 @@ pub(super) struct RuleDocument {
     pub(super) on_unknown: OnUnknown,
     pub(super) when: When,
     pub(super) retry: Option<Retry>,
+    pub(super) kubeadm: Option<String>,
     /// The inputs that `when` rests on.
     pub(super) needs: Vec<Word>,
     pub(super) with: Value,
@@ -213,7 +216,7 @@ impl Reader<'_> {
     }
 
     fn rule(&mut self, value: &Value) -> Option<RuleDocument> {
-        const KEYS: [&str; 7] = ["id", "check", "severity", "onUnknown", "when", "retry", "with"];
+        const KEYS: [&str; 8] = ["id", "check", "severity", "onUnknown", "when", "retry", "kubeadm", "with"];
         if value.as_text().is_some() {
             let message = "a rule is a map, this is text";
             self.help(
@@ -244,7 +247,17 @@ impl Reader<'_> {
         let with = get("with").filter(|v| v.kind != Kind::Null).cloned();
         let with = with.unwrap_or(Value { span: value.span, kind: Kind::Map(Vec::new()) });
         let id = id.or(named)?;
-        Some(RuleDocument { id, check, severity, on_unknown, when, retry, needs, with })
+        let kubeadm = get("kubeadm").and_then(|v| self.kubeadm_name(v));
+        Some(RuleDocument { id, check, severity, on_unknown, when, retry, kubeadm, needs, with })
+    }
+
+    fn kubeadm_name(&mut self, value: &Value) -> Option<String> {
+        let name = self.text(value, "a name of kubeadm")?;
+        if !is_known(&name.to_lowercase()) || name == ALL {
+            self.error(value.span, unknown(&name));
+            return None;
+        }
+        Some(name)
     }
 
     fn check(&mut self, name: &Word) -> Option<&'static dyn DynCheck> {
@@ -397,16 +410,16 @@ pub(super) fn known_input(name: &str, value: &str) -> Result<(), (String, Option
         "role" if !ROLES.contains(&value) => {
             Err((format!("there is no role {}", quoted(value)), did_you_mean(value, ROLES)))
         }
-        "kubernetesVersion" if !is_kubernetes_version(value) => Err((
+        "kubernetesVersion" if value != AUTO && !is_kubernetes_version(value) => Err((
             format!("{} is not a version of Kubernetes", quoted(value)),
-            Some("write for example \"1.36\" or \"1.36.2\"".to_owned()),
+            Some("write for example \"1.36\" or \"1.36.2\", or `auto` to have it found out".to_owned()),
         )),
         _ => Ok(()),
     }
 }
 
 /// `1.36`, `v1.36.2`, `1.36.0-rc.1`: with a minor version at least, since that is what rules speak of.
-fn is_kubernetes_version(text: &str) -> bool {
+pub(super) fn is_kubernetes_version(text: &str) -> bool {
     let numbers = text.strip_prefix('v').unwrap_or(text);
     let numbers = numbers.split(['-', '+']).next().unwrap_or_default();
     let mut count = 0;

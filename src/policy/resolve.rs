@@ -1,7 +1,7 @@
 //! Files become a policy: later ones win, inputs are filled in, parameters are bound to their checks.
 
 use super::{
-    Inputs, Policy, Rule, Source, Waiver,
+    Given, Inputs, Policy, Rule, Source, Waiver,
     diagnostics::{Diagnostic, Diagnostics, FileId, Place, quoted},
     load::Files,
     read::{Document, RuleDocument, Word, known_input, scalar_text},
@@ -54,13 +54,30 @@ impl fmt::Display for UsageError {
     }
 }
 
-/// A value of an input and where it was given: in a file, or by `--set`.
+/// What is said of inputs outside of the policy. Where several say something of one input, the first of these wins; what
+/// the policy itself says comes last.
+#[derive(Default)]
+pub struct Overrides<'a> {
+    /// The pairs of `--set`, of which later ones win. Each has to be an input of the policy.
+    pub sets: &'a [(String, String)],
+    /// What a kubeadm file says. What the policy has no input for is passed over.
+    pub given: &'a [Given],
+    /// Asked for `kubernetesVersion` where everybody leaves it at [`AUTO`]: what the node itself tells.
+    pub detect: Option<&'a dyn Fn() -> Option<Given>>,
+}
+
+/// The value of `kubernetesVersion` that has it found out.
+pub(super) const AUTO: &str = "auto";
+/// What [`AUTO`] comes to where nothing tells: the newest minor version that the embedded profiles know.
+pub(super) const NEWEST: &str = "1.36";
+
+/// A value of an input and where it was given: in a file of the policy, or outside of it.
 struct Input {
     value: Value,
     /// Where a file gives it.
     place: Place,
-    /// Whether `--set` gave the value.
-    is_set: bool,
+    /// Who else gave the value: `--set`, `kubeadm.yaml:3:20`.
+    from: Option<String>,
 }
 
 /// A policy with what `lint` wants to know besides.
@@ -80,19 +97,27 @@ impl Policy {
     /// Everything that is wrong with the policy and the files that it extends, at once; or, where those are
     /// right, the first `--set` that is not.
     pub fn load(source: &Source, sets: &[(String, String)]) -> Result<Self, LoadError> {
-        resolve(source, sets, registry::CHECKS).map(|resolved| resolved.policy)
+        Self::load_with(source, &Overrides { sets, ..Overrides::default() })
+    }
+
+    /// Reads and resolves a policy, with what is said of its inputs elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(source: &Source, overrides: &Overrides<'_>) -> Result<Self, LoadError> {
+        resolve(source, overrides, registry::CHECKS).map(|resolved| resolved.policy)
     }
 }
 
 pub(super) fn resolve(
     source: &Source,
-    sets: &[(String, String)],
+    overrides: &Overrides<'_>,
     checks: &'static [&'static dyn DynCheck],
 ) -> Result<Resolved, LoadError> {
     let mut files = Files::open(source, checks);
     let documents = std::mem::take(&mut files.documents);
     let mut inputs = inputs(&documents);
-    let usage = sets.iter().find_map(|(key, value)| set(&mut inputs, key, value).err());
+    let usage = override_all(&mut inputs, overrides).err();
     let mut binder = Binder { inputs: &inputs, used: BTreeSet::new(), files: &mut files };
     let rules = rules(&documents, &mut binder);
     let used = binder.used;
@@ -107,7 +132,13 @@ pub(super) fn resolve(
     let unused_inputs = unused.map(|(name, input)| (name.clone(), input.place)).collect();
     let waivers = documents.iter().flat_map(|(_, d)| &d.waivers);
     let waiver_places = waivers.map(|w| (w.finding.at, w.until.map(|(_, at)| at))).collect();
-    let policy = policy(source, &documents, &inputs, rules, std::mem::take(&mut files.sha256));
+    let origin = |input: &Input| {
+        let file = || files.texts.get(input.place.file).map(|text| text.name.clone());
+        input.from.clone().or_else(file).unwrap_or_default()
+    };
+    let origins = inputs.iter().map(|(name, input)| (name.clone(), origin(input))).collect();
+    let mut policy = policy(source, &documents, &inputs, rules, std::mem::take(&mut files.sha256));
+    policy.origins = origins;
     Ok(Resolved { policy, files, waiver_places, unused_inputs })
 }
 
@@ -132,6 +163,7 @@ fn policy(
         source: source.to_string(),
         sha256,
         inputs: Inputs(inputs.iter().map(|(k, v)| (k.clone(), scalar_text(&v.value))).collect()),
+        origins: BTreeMap::new(),
         rules,
         waivers: waivers.collect(),
     }
@@ -150,13 +182,35 @@ fn inputs(documents: &[(FileId, Document)]) -> BTreeMap<String, Input> {
     let given = documents.iter().flat_map(|(_, d)| &d.inputs);
     let given = given.map(|(name, value)| {
         let place = Place { file: name.at.file, span: value.span };
-        (name.text.clone(), Input { value: value.clone(), place, is_set: false })
+        (name.text.clone(), Input { value: value.clone(), place, from: None })
     });
     given.collect()
 }
 
-/// Puts the value of a `--set` in the place of the policy's own. It becomes a number or a truth value where the
-/// policy's own is one, and is text otherwise.
+/// Puts what is said outside of the policy in the place of the policy's own values.
+fn override_all(inputs: &mut BTreeMap<String, Input>, overrides: &Overrides<'_>) -> Result<(), UsageError> {
+    for given in overrides.given {
+        if let Some(input) = inputs.get_mut(&given.name) {
+            input.value.kind = like(&input.value.kind, &given.value).unwrap_or_else(|kind| kind);
+            input.from = Some(given.from.clone());
+        }
+    }
+    let wrong = overrides.sets.iter().find_map(|(key, value)| set(inputs, key, value).err());
+    if let Some(version) = inputs.get_mut("kubernetesVersion")
+        && version.value.as_text() == Some(AUTO)
+    {
+        let found = overrides.detect.and_then(|detect| detect());
+        let (value, from) = match found {
+            Some(given) => (given.value, given.from),
+            None => (NEWEST.to_owned(), "the newest that is known".to_owned()),
+        };
+        version.value.kind = Kind::Str(value);
+        version.from = Some(from);
+    }
+    wrong.map_or(Ok(()), Err)
+}
+
+/// Puts the value of a `--set` in the place of the policy's own.
 fn set(inputs: &mut BTreeMap<String, Input>, key: &str, value: &str) -> Result<(), UsageError> {
     let Some(input) = inputs.get_mut(key) else {
         let names: Vec<_> = inputs.keys().map(String::as_str).collect();
@@ -165,25 +219,30 @@ fn set(inputs: &mut BTreeMap<String, Input>, key: &str, value: &str) -> Result<(
     };
     known_input(key, value)
         .map_err(|(message, help)| UsageError { message: format!("--set {key}: {message}"), help })?;
+    input.value.kind = like(&input.value.kind, value).map_err(|_| {
+        let message = format!("--set {key}: expected true or false, found {}", quoted(value));
+        UsageError { message, help: None }
+    })?;
+    input.from = Some("--set".to_owned());
+    Ok(())
+}
+
+/// The text as a number or a truth value where the policy's own value is one, as text otherwise; as text in the error
+/// where it is to be a truth value and is none.
+fn like(own: &Kind, value: &str) -> Result<Kind, Kind> {
     let text = value.to_owned();
-    let kind = match input.value.kind {
+    match own {
         Kind::Bool(_) => match value {
-            "true" | "false" => Kind::Bool(value == "true"),
-            _ => {
-                let message = format!("--set {key}: expected true or false, found {}", quoted(value));
-                return Err(UsageError { message, help: None });
-            }
+            "true" | "false" => Ok(Kind::Bool(value == "true")),
+            _ => Err(Kind::Str(text)),
         },
-        Kind::Int(..) | Kind::Float(..) => match (value.parse::<i128>(), value.parse::<f64>()) {
+        Kind::Int(..) | Kind::Float(..) => Ok(match (value.parse::<i128>(), value.parse::<f64>()) {
             (Ok(i), _) => Kind::Int(i, text),
             (_, Ok(f)) if f.is_finite() => Kind::Float(f, text),
             _ => Kind::Str(text),
-        },
-        _ => Kind::Str(text),
-    };
-    input.value.kind = kind;
-    input.is_set = true;
-    Ok(())
+        }),
+        _ => Ok(Kind::Str(text)),
+    }
 }
 
 /// The rules of all files: one with the id of an earlier one takes its place.
@@ -235,6 +294,7 @@ impl Binder<'_> {
             on_unknown: rule.on_unknown,
             when: rule.when.clone(),
             retry: rule.retry,
+            kubeadm: rule.kubeadm.clone(),
             with,
             origin,
         })
@@ -265,7 +325,7 @@ impl Binder<'_> {
     /// Which value an input has, and where it comes from.
     fn given(&self, name: &str) -> String {
         let Some(input) = self.inputs.get(name) else { return String::new() };
-        let from = if input.is_set { "--set".to_owned() } else { self.files.locate(input.place) };
+        let from = input.from.clone().unwrap_or_else(|| self.files.locate(input.place));
         format!("the input `{name}` is {}, from {from}", quoted(&scalar_text(&input.value)))
     }
 

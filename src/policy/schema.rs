@@ -80,9 +80,9 @@ fn inputs() -> Value {
         "properties": {
             "role": { "description": "What the node is for.", "enum": read::ROLES },
             "kubernetesVersion": {
-                "description": "The version of the kubelet that shall run here.",
+                "description": "The version of the kubelet that shall run here; `auto` has it found out.",
                 "type": ["string", "number"],
-                "pattern": r"^v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+].*)?$"
+                "pattern": r"^(auto|v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+].*)?)$"
             }
         }
     })
@@ -122,6 +122,12 @@ fn rule(generator: &mut SchemaGenerator) -> Value {
                 generator,
                 "Ask again while it does not pass, for what passes by itself: a clock that is being set."
             ),
+            "kubeadm": {
+                "description": "The name under which kubeadm reports the same, for `--ignore-preflight-errors` and `-o kubeadm`; \
+                                where findings have a name of their own, that one counts.",
+                "type": "string",
+                "minLength": 1
+            },
             "with": { "description": "The parameters of the check: see `preflight explain CHECK`." }
         },
         "allOf": parameters

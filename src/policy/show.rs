@@ -80,6 +80,7 @@ fn rule_entries(rule: &Rule) -> Entries {
         let every = entry("every", text(&retry.every.to_string()));
         entries.push(entry("retry", Out::Map(vec![entry("for", text(&retry.within.to_string())), every])));
     }
+    entries.extend(rule.kubeadm.iter().map(|name| entry("kubeadm", text(name))));
     match value(&rule.with.kind) {
         Out::Map(with) if with.is_empty() => {}
         with => entries.push(entry("with", with)),

@@ -8,7 +8,7 @@ mod shown;
 use super::{
     Diagnostics, LoadError, Policy, Source,
     diagnostics::Level,
-    resolve::{Resolved, resolve},
+    resolve::{Overrides, Resolved, resolve},
 };
 use preflight_checks::{Check, DynCheck, Meta, Node, Unknown, finding::Findings, range::Range};
 use schemars::JsonSchema;
@@ -61,7 +61,7 @@ const HEAD: &str = "apiVersion: preflight/v1\nkind: Policy\n";
 
 fn load(source: &Source, sets: &[(&str, &str)]) -> Result<Resolved, LoadError> {
     let sets: Vec<_> = sets.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    resolve(source, &sets, CHECKS)
+    resolve(source, &Overrides { sets: &sets, ..Overrides::default() }, CHECKS)
 }
 
 /// Loads a policy from text; the head of every policy goes before it, on lines 1 and 2.

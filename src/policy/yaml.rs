@@ -30,11 +30,25 @@ const TEXT: usize = 4 * SIZE_LIMIT;
 /// How many duplicate keys are reported.
 const DUPLICATES: usize = 100;
 
-/// Reads one document. Beside the value come the duplicate keys, of which the first stays.
+/// Reads the one document of a policy. Beside the value come the duplicate keys, of which the first stays.
+///
+/// # Errors
+/// The first problem of syntax, or the limit that was crossed; that there is nothing in it.
+pub(super) fn parse(text: &str) -> Result<(Value, Vec<Error>), Error> {
+    let (value, duplicates) = document(text)?;
+    if value.kind == Kind::Null {
+        let message = "there is nothing in it".to_owned();
+        let help = Some("start with `apiVersion: preflight/v1` and `kind: Policy`".to_owned());
+        return Err(Error { message, span: Some(Span::default()), help });
+    }
+    Ok((value, duplicates))
+}
+
+/// Reads any one document, as [`parse`] does; nothing at all is a value, too.
 ///
 /// # Errors
 /// The first problem of syntax, or the limit that was crossed.
-pub(super) fn parse(text: &str) -> Result<(Value, Vec<Error>), Error> {
+pub(super) fn document(text: &str) -> Result<(Value, Vec<Error>), Error> {
     if text.len() > SIZE_LIMIT {
         let message = format!("the file has more than {SIZE_LIMIT} bytes, the most that a policy may have");
         return Err(Error { message, span: None, help: None });
@@ -43,11 +57,6 @@ pub(super) fn parse(text: &str) -> Result<(Value, Vec<Error>), Error> {
         serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options()).map_err(|e| explain(text, &e))?;
     let mut lift = Lift { text, duplicates: Vec::new() };
     let value = lift.value(raw);
-    if value.kind == Kind::Null {
-        let message = "there is nothing in it".to_owned();
-        let help = Some("start with `apiVersion: preflight/v1` and `kind: Policy`".to_owned());
-        return Err(Error { message, span: Some(Span::default()), help });
-    }
     Ok((value, lift.duplicates))
 }
 

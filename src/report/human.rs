@@ -88,18 +88,27 @@ fn summary(report: &Report, style: Style) -> String {
     let unknown = report.findings.iter().filter(|f| !f.determined).count();
     let unknown = if unknown == 0 { String::new() } else { format!(", {unknown} undetermined") };
     let text = format!(
-        "{} passed, {}, {}, {} skipped{unknown} ({}, policy {}) in {}",
+        "{} passed, {}, {}, {} skipped{unknown} ({}, policy {}{}) in {}",
         summary.pass,
         count(summary.warn, "warning", "warnings"),
         count(summary.fail, "failure", "failures"),
         summary.skip,
         node(&report.node),
         report.policy.name,
+        kubernetes(report),
         milliseconds(report.duration_ms.0),
     );
     let word = format!("{}:", report.verdict.as_str().to_uppercase());
     let label = format!("{} ", style.paint(&word, Ink::Verdict(report.verdict)));
     text::hanging(0, &label, word.len() + 1, &text, style.width)
+}
+
+/// For which Kubernetes, and how that is known where nobody said it.
+fn kubernetes(report: &Report) -> String {
+    let Some(version) = report.policy.inputs.get("kubernetesVersion") else { return String::new() };
+    let is_given = version.from == "--set" || version.from == report.policy.source;
+    let how = if is_given { String::new() } else { format!(", {}", version.from) };
+    format!(" for Kubernetes {}{how}", version.value)
 }
 
 fn node(node: &NodeInfo) -> String {

@@ -4,7 +4,7 @@
 use preflight_checks::{Evidence, Remedy, facts::cgroup::LayoutKind, facts::environment};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// What one run of a policy said about one node.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -73,6 +73,17 @@ pub struct PolicyInfo {
     pub source: String,
     /// SHA-256 of the text of that source, in hexadecimal.
     pub sha256: String,
+    /// Its inputs by name, as they were in this run.
+    pub inputs: BTreeMap<String, InputInfo>,
+}
+
+/// The value of an input in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct InputInfo {
+    /// The value, as text.
+    pub value: String,
+    /// Where it comes from: `--set`, a place in a kubeadm file, the policy's file or profile, or how it was found out.
+    pub from: String,
 }
 
 /// The node of a run.

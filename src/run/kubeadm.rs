@@ -1,49 +1,10 @@
-//! The names that kubeadm gives its checks, for `--ignore-preflight-errors`.
+//! `--ignore-preflight-errors`: kubeadm's names of checks whose failures are warnings.
 
-use crate::report::model::{Finding, Verdict};
-use preflight_checks::names::nearest;
+use crate::{
+    kubeadm_names::{ALL, is_known, unknown},
+    report::model::{Finding, Verdict},
+};
 use std::collections::BTreeSet;
-
-/// Every name that kubeadm has or had; one that ends in `-*` is a family (`Port-10250`).
-///
-/// Read in kubernetes/kubernetes cmd/kubeadm/app/preflight/checks.go and checks_linux.go, versions 1.20 to 1.34,
-/// and in the release notes of 1.35 (ContainerRuntimeVersion) and cmd/kubeadm/app/phases/upgrade.
-pub const NAMES: &[&str] = &[
-    "IsPrivilegedUser",
-    "NumCPU",
-    "Mem",
-    "KubernetesVersion",
-    "Firewalld",
-    "Port-*",
-    "FileAvailable-*",
-    "DirAvailable-*",
-    "FileContent-*",
-    "FileExisting-*",
-    "Service-*",
-    "HTTPProxy",
-    "HTTPProxyCIDR",
-    "CRI",
-    "ContainerRuntimeVersion",
-    "ImagePull",
-    "Swap",
-    "SystemVerification",
-    "Hostname",
-    "KubeletVersion",
-    "ExternalEtcdVersion",
-    "ExternalEtcdClientCertificates",
-    // of `kubeadm upgrade`
-    "CreateJob",
-    "ControlPlaneNodesReady",
-    "StaticPodManifest",
-    "CoreDNSUnsupportedPlugins",
-    "CoreDNSMigration",
-    // gone: until 1.20, and until about 1.16; scripts still name them
-    "IsDockerSystemdCheck",
-    "RequiredIPVSKernelModulesAvailable",
-];
-
-/// The name that ignores everything.
-const ALL: &str = "all";
 
 /// Kubeadm's names whose failures are warnings, as `--ignore-preflight-errors` lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +14,8 @@ impl Ignored {
     /// Reads lists of names; case does not count, nor does space around a name, nor an empty one.
     ///
     /// # Errors
-    /// With a message about the first name that kubeadm never had. Kubeadm itself accepts any word silently.
+    /// With a message about the first name that kubeadm never had (kubeadm itself accepts any word silently), or where
+    /// `all` does not stand alone, which kubeadm refuses, too (ValidateIgnorePreflightErrors, validation.go).
     pub fn parse<'a>(lists: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         let mut names = BTreeSet::new();
         for name in lists.into_iter().flat_map(|list| list.split(',')).map(str::trim) {
@@ -62,12 +24,14 @@ impl Ignored {
             }
             let lower = name.to_lowercase();
             if !is_known(&lower) {
-                return Err(match nearest_name(&lower) {
-                    Some(near) => format!("kubeadm has no check `{name}`; did you mean `{near}`?"),
-                    None => format!("kubeadm has no check `{name}`; it has: {}, {ALL}", NAMES.join(", ")),
-                });
+                return Err(unknown(name));
             }
             names.insert(lower);
+        }
+        if names.contains(ALL) && names.len() > 1 {
+            return Err(format!(
+                "`{ALL}` stands alone, as with kubeadm: leave out the other names or `{ALL}`"
+            ));
         }
         Ok(Self(names))
     }
@@ -95,30 +59,6 @@ impl Ignored {
     }
 }
 
-fn is_known(lower: &str) -> bool {
-    lower == ALL
-        || NAMES.iter().any(|known| {
-            let known = known.to_lowercase();
-            match known.strip_suffix('*') {
-                Some(family) => lower.len() > family.len() && lower.starts_with(family),
-                None => lower == known,
-            }
-        })
-}
-
-/// The nearest name; for a mistyped family (`Prot-10250`) with the rest of the name.
-fn nearest_name(lower: &str) -> Option<String> {
-    if let Some((family, rest)) = lower.split_once('-') {
-        let families = NAMES.iter().filter_map(|name| name.strip_suffix("-*"));
-        if let Some(near) = nearest(family, families) {
-            return Some(format!("{near}-{}", if rest.is_empty() { "*" } else { rest }));
-        }
-    }
-    // "cpu" for NumCPU was written in the wild (kubernetes/website#16800).
-    let inside = || NAMES.iter().copied().find(|name| lower.len() > 2 && name.to_lowercase().contains(lower));
-    nearest(lower, NAMES.iter().copied().chain([ALL])).or_else(inside).map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +70,6 @@ mod tests {
         for (ignore, name, ignored) in [
             ("", "Swap", false),
             ("all", "Swap", true),
-            ("all,CRI", "Swap", true),
             ("CRI", "Swap", false),
             ("Mem,Swap,CRI", "Swap", true),
             ("Mem,CRI,swap", "Swap", true),
@@ -140,6 +79,14 @@ mod tests {
             ("Port-10250", "Port-10259", false),
         ] {
             assert_eq!(Ignored::parse([ignore]).unwrap().ignores(name), ignored, "{ignore} {name}");
+        }
+    }
+
+    #[test]
+    fn all_stands_alone() {
+        assert!(Ignored::parse(["all", "all"]).is_ok());
+        for lists in [&["all,CRI"][..], &["Swap", "all"], &["Swap,Mem,ALL"]] {
+            assert!(Ignored::parse(lists.iter().copied()).unwrap_err().contains("stands alone"));
         }
     }
 

@@ -41,6 +41,7 @@ pub(super) fn rule_of(
         on_unknown: OnUnknown::Warn,
         when: When::default(),
         retry: None,
+        kubeadm: None,
         with: Value { span: Span::default(), kind: Kind::Map(Vec::new()) },
         origin: "test".to_owned(),
     }
@@ -74,6 +75,7 @@ pub(super) fn policy(rules: Vec<Rule>) -> Policy {
         source: "test".to_owned(),
         sha256: String::new(),
         inputs: Inputs::default(),
+        origins: std::collections::BTreeMap::new(),
         rules,
         waivers: Vec::new(),
     }

@@ -108,7 +108,7 @@ fn empty(rule: &Rule, subject: &str) -> model::Finding {
         notes: Vec::new(),
         evidence: Vec::new(),
         remedy: None,
-        kubeadm: meta.kubeadm.map(str::to_owned),
+        kubeadm: rule.kubeadm.clone().or_else(|| meta.kubeadm.map(str::to_owned)),
         blocked_by: None,
         waiver: None,
         duration_ms: Millis::default(),

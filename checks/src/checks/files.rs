@@ -31,8 +31,12 @@ impl Check for Files {
     }
 
     fn run(params: &FilesParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
-        for rule in &params.paths {
+        let named = params.paths.iter().filter(|rule| !rule.path.is_empty());
+        for rule in named {
             out.push(named_by_kubeadm(judge(rule, node), rule));
+        }
+        if out.is_empty() {
+            out.push(Finding::not_applicable("", "no path is given", []));
         }
         Ok(())
     }

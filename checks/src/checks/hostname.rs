@@ -40,11 +40,14 @@ use std::{borrow::Cow, net::IpAddr};
 pub struct HostnameParams {
     /// How long the name may be. Default: 63, a label of DNS, which values of Kubernetes' labels have to fit into.
     pub max_length: usize,
+    /// The name under which the node shall join, where it is not the host name (nodeRegistration.name, --hostname-override).
+    /// Default, and where it is an empty word: the host name.
+    pub name: String,
 }
 
 impl Default for HostnameParams {
     fn default() -> Self {
-        Self { max_length: 63 }
+        Self { max_length: 63, name: String::new() }
     }
 }
 
@@ -79,26 +82,29 @@ impl Check for Hostname {
     }
 }
 
-fn judge(params: &HostnameParams, node: &Node) -> Finding {
+/// The name to judge, and where it was seen: the policy's own, or the machine's.
+fn name_of(params: &HostnameParams, node: &Node) -> Known<(String, Evidence)> {
+    if !params.name.is_empty() {
+        return Ok((params.name.clone(), Evidence::new("policy", format!("name: {}", params.name))));
+    }
     let read = node.read(RUNNING);
-    let name = match read.text().map_err(ReadError::unknown) {
-        Ok(text) if !text.trim().is_empty() => text.trim().to_owned(),
-        Ok(_) => {
-            let unknown = Unknown::new(format!("{RUNNING} is empty")).tried([read.evidence()]);
-            return Finding::undetermined(
-                Severity::Fail,
-                SUBJECT,
-                "unknown",
-                "the host name is not known",
-                &unknown,
-            );
-        }
-        Err(unknown) => {
+    let text = read.text().map_err(ReadError::unknown)?;
+    let name = text.trim().to_owned();
+    if name.is_empty() {
+        return Err(Unknown::new(format!("{RUNNING} is empty")).tried([read.evidence()]));
+    }
+    let seen = read.quote(&*name);
+    Ok((name, seen))
+}
+
+fn judge(params: &HostnameParams, node: &Node) -> Finding {
+    let (name, seen) = match name_of(params, node) {
+        Ok(found) => found,
+        Err(why) => {
             let message = "the host name could not be determined";
-            return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, &unknown);
+            return Finding::undetermined(Severity::Fail, SUBJECT, "unknown", message, &why);
         }
     };
-    let seen = read.quote(&*name);
     let problem = |severity, reason, message: String, evidence: Vec<Evidence>, remedy| {
         Finding::problem(severity, SUBJECT, reason, message)
             .evidence([seen.clone()])
@@ -108,19 +114,18 @@ fn judge(params: &HostnameParams, node: &Node) -> Finding {
     let rename =
         || Remedy::new("Give the machine a name of its own").command("hostnamectl set-hostname NAME");
     if let Some(why) = invalid(&name) {
-        let message = format!("the host name `{name}` can't be the name of a node: {why}");
+        let message = format!("`{name}` can't be the name of a node: {why}");
         return problem(Severity::Fail, "invalid", message, vec![], rename());
     }
     if name.len() > params.max_length {
-        let message =
-            format!("the host name has {} characters, and may have {}", name.len(), params.max_length);
+        let message = format!("the name has {} characters, and may have {}", name.len(), params.max_length);
         return problem(Severity::Fail, "too-long", message, vec![], rename());
     }
     if name == "localhost" || name.starts_with("localhost.") {
         let message = format!("the host name is `{name}`, as on every machine that was never named");
         return problem(Severity::Fail, "localhost", message, vec![], rename());
     }
-    let at_boot = other_at_boot(&name, node);
+    let at_boot = if params.name.is_empty() { other_at_boot(&name, node) } else { Ok(None) };
     if let Ok(Some((other, evidence))) = &at_boot {
         let message = format!("the host name is `{name}` now, and `{other}` after the next boot");
         let remedy = Remedy::new("Make the name last").command(format!("hostnamectl set-hostname {name}"));
@@ -223,9 +228,22 @@ mod tests {
     }
 
     fn ask(memory: Memory) -> Finding {
+        ask_of("", memory)
+    }
+
+    fn ask_of(name: &str, memory: Memory) -> Finding {
         let mut out = Findings::default();
-        Hostname::run(&HostnameParams::default(), &Node::in_memory(memory), &mut out).unwrap();
+        let params = HostnameParams { name: name.to_owned(), ..HostnameParams::default() };
+        Hostname::run(&params, &Node::in_memory(memory), &mut out).unwrap();
         out.into_inner().remove(0).0
+    }
+
+    #[test]
+    fn a_name_of_the_policy_goes_before_that_of_the_machine() {
+        let machine = || named("localhost").file(AT_BOOT, "other\n");
+        assert_eq!(ask_of("n1", machine()).reason(), "fit");
+        assert_eq!(ask_of("n_1", machine()).reason(), "invalid");
+        assert_eq!(ask_of("n1", machine().file(HOSTS, "127.0.0.1 n1\n")).reason(), "loopback");
     }
 
     #[test]
@@ -282,8 +300,8 @@ mod tests {
 
     #[test]
     fn parameters() {
-        assert!(Hostname::validate(&HostnameParams { max_length: 0 }).is_err());
-        let short = HostnameParams { max_length: 3 };
+        assert!(Hostname::validate(&HostnameParams { max_length: 0, ..HostnameParams::default() }).is_err());
+        let short = HostnameParams { max_length: 3, ..HostnameParams::default() };
         let mut out = Findings::default();
         Hostname::run(&short, &Node::in_memory(named("node")), &mut out).unwrap();
         assert_eq!(out.into_inner()[0].0.reason(), "too-long");

@@ -43,6 +43,19 @@ pub struct JoinedParams {
     pub ca_certificate: String,
     /// Where etcd would keep its data; kubeadm's etcd.local.dataDir. Default: /var/lib/etcd.
     pub etcd_data: String,
+    /// `local`, or `external` where etcd runs elsewhere: then its data is not looked for here. Default: local.
+    pub etcd: JoinedEtcd,
+}
+
+/// Where etcd runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum JoinedEtcd {
+    /// On control planes.
+    #[default]
+    Local,
+    /// On machines of its own.
+    External,
 }
 
 /// What the node is to be.
@@ -62,6 +75,7 @@ impl Default for JoinedParams {
             role: JoinedRole::Worker,
             ca_certificate: "/etc/kubernetes/pki/ca.crt".to_owned(),
             etcd_data: "/var/lib/etcd".to_owned(),
+            etcd: JoinedEtcd::Local,
         }
     }
 }
@@ -164,7 +178,9 @@ fn places(params: &JoinedParams) -> Vec<Place> {
         JoinedRole::ControlPlane => {
             let names = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"];
             places.extend(names.map(|n| fail(format!("{KUBERNETES}/manifests/{n}.yaml"), "FileAvailable")));
-            places.push(fail(params.etcd_data.clone(), "DirAvailable"));
+            if params.etcd == JoinedEtcd::Local {
+                places.push(fail(params.etcd_data.clone(), "DirAvailable"));
+            }
         }
     }
     places.push(Place { path: NETWORK.to_owned(), severity: Severity::Warn, family: None });

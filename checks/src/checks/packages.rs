@@ -7,7 +7,7 @@ use crate::{
     facts::packages::{Manager, State, upstream},
     finding::{Finding, Findings, Remedy, Severity},
     node::Node,
-    range::{Range, leading_version},
+    range::Range,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,9 +16,11 @@ use std::collections::HashSet;
 /// Packages are installed, or not, in versions that will do.
 ///
 /// ## What it looks at
-/// The database of dpkg (/var/lib/dpkg/status), apk (/lib/apk/db/installed) or rpm (rpmdb.sqlite: Fedora, RHEL 9 and later; not
-/// those of Berkeley DB and ndb); no program is started. The version is that of upstream, without the epoch and the
-/// distribution's revision. A package that dpkg has left half-configured is not installed.
+/// The database of dpkg (/var/lib/dpkg/status), apk (/lib/apk/db/installed) or rpm (in /usr/lib/sysimage/rpm or /var/lib/rpm:
+/// rpmdb.sqlite; Packages of Berkeley DB, as RHEL 8 and Amazon Linux 2 have it; Packages.db of ndb, as SUSE has it); no program
+/// is started. The version is that of upstream, without the epoch and the distribution's revision; `2.0.0~rc1` comes before
+/// 2.0.0, and is not `>=2.0.0`. Of several that rpm has installed side by side the newest counts. A package that dpkg has left
+/// half-configured is not installed.
 ///
 /// `installed` and `absent` pass; `missing`, `present`, `wrong-version` and `not-in-order` do not.
 ///
@@ -30,7 +32,8 @@ use std::collections::HashSet;
 /// `apt-get install`, `dpkg --configure -a`, `apk add`, `dnf install`.
 ///
 /// ## Sources
-/// dpkg(1), deb-version(7), apk-package(5); sqlite.org, fileformat2; rpm lib/backend/sqlite.cc, lib/header.c; system-validators' package validator (dpkg only, distribution by
+/// dpkg(1), deb-version(7), apk-package(5), rpm-version(7); sqlite.org, fileformat2; rpm lib/header.cc, lib/backend/sqlite.cc,
+/// bdb_ro.cc and ndb/rpmpkg.c, rpmio/rpmvercmp.cc; system-validators' package validator (dpkg only, distribution by
 /// /etc/lsb-release).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -182,7 +185,7 @@ fn judge(rule: &PackageRule, wanted: bool, node: &Node) -> Finding {
     let Some(range) = &rule.version else {
         return Finding::pass(subject, "installed", format!("the package {name} is installed"), seen);
     };
-    match leading_version(upstream(&package.version)) {
+    match upstream(&package.version) {
         None => {
             unknown(&Unknown::new(format!("the version `{}` has no number", package.version)).tried([seen]))
         }
@@ -204,7 +207,8 @@ mod tests {
 
     const STATUS: &str = "Package: containerd\nStatus: install ok installed\nVersion: 1.6.20~ds1-1+b1\n\n\
         Package: nftables\nStatus: install ok half-configured\nVersion: 1.0.6-2\n\n\
-        Package: socat\nStatus: deinstall ok config-files\nVersion: 1.7.4\n\n";
+        Package: socat\nStatus: deinstall ok config-files\nVersion: 1.7.4\n\n\
+        Package: runc\nStatus: install ok installed\nVersion: 1.2.0~rc.1-1\n\n";
 
     fn ask(name: &str, version: Option<&str>, wanted: bool, memory: Memory) -> Finding {
         let rule = PackageRule {
@@ -230,6 +234,8 @@ mod tests {
             ("containerd", None, true, "installed"),
             ("containerd", Some(">=1.6.20"), true, "installed"),
             ("containerd", Some(">=1.7"), true, "wrong-version"),
+            ("runc", Some(">=1.1"), true, "installed"),
+            ("runc", Some(">=1.2.0"), true, "wrong-version"),
             ("containerd", None, false, "present"),
             ("docker.io", None, false, "absent"),
             ("docker.io", None, true, "missing"),

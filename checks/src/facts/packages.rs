@@ -1,15 +1,16 @@
-//! What the package databases of dpkg, apk and rpm say; of rpm where SQLite keeps it, not in Berkeley DB or its own format.
+//! What the package databases of dpkg, apk and rpm say.
 
 mod apk;
 mod dpkg;
 mod rpm;
-mod sqlite;
 
 use super::Known;
 use crate::{
     evidence::{Evidence, Unknown},
     node::{Node, ReadError},
+    range::leading_version,
 };
+use semver::{Prerelease, Version};
 
 /// The largest database that is read, in bytes; that of a desktop with 5,000 packages has 8 MB.
 const LIMIT: usize = 64 << 20;
@@ -45,12 +46,28 @@ pub enum State {
     Other(String),
 }
 
-/// The part of a version that upstream gave: without the epoch before `:` and the revision behind the last `-`, and what
-/// distributions add with `~`, `+` or `_`: `1:1.6.20~ds1-1+b1` is `1.6.20` (deb-version(7); apk: `-r3`).
+/// The version that upstream gave, of one with an epoch before `:` and a revision behind the last `-`: `1:1.6.20~ds1-1+b1` is
+/// 1.6.20 (deb-version(7); apk: `-r3`). What comes before a release keeps its mark: `2.0.0~rc1` (deb-version(7), rpm-version(7)),
+/// apk's `2.0.0_rc1` (apk-package(5)). None where it does not begin with a number.
 #[must_use]
-pub fn upstream(version: &str) -> &str {
+pub fn upstream(version: &str) -> Option<Version> {
+    // What distributions write behind `~` where they packed the same version anew.
+    const REPACKED: [&str; 6] = ["ds", "dfsg", "repack", "deb", "bpo", "ubuntu"];
     let version = version.split_once(':').map_or(version, |(_, rest)| rest);
-    version.split(['-', '~', '+', '_']).next().unwrap_or(version)
+    let version = version.rsplit_once('-').map_or(version, |(version, _)| version);
+    let mut found = leading_version(version)?;
+    let mark = version.find(['~', '_', '+', '^']).map(|at| version[at..].split_at(1));
+    let is_before = |(sign, mark): &(&str, &str)| match *sign {
+        "~" => !REPACKED.iter().any(|word| mark.starts_with(word)),
+        "_" => ["alpha", "beta", "pre", "rc"].iter().any(|word| mark.starts_with(word)),
+        _ => false,
+    };
+    if let Some((_, mark)) = mark.filter(is_before) {
+        let end = mark.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(mark.len());
+        let named = Prerelease::new(&mark[..end]).ok().filter(|named| !named.is_empty());
+        found.pre = named.or_else(|| Prerelease::new("pre").ok())?;
+    }
+    Some(found)
 }
 
 struct Text(Known<String>);
@@ -61,12 +78,13 @@ impl Node {
     /// # Errors
     /// When none of the databases is there.
     pub fn package_manager(&self) -> Known<(Manager, Evidence)> {
-        const DATABASES: [(&str, Manager); 6] = [
+        const DATABASES: [(&str, Manager); 7] = [
             (dpkg::STATUS, Manager::Dpkg),
             (apk::INSTALLED, Manager::Apk),
             (apk::INSTALLED_USR, Manager::Apk),
             ("/usr/lib/sysimage/rpm", Manager::Rpm),
             ("/var/lib/rpm/rpmdb.sqlite", Manager::Rpm),
+            ("/var/lib/rpm/Packages.db", Manager::Rpm),
             ("/var/lib/rpm/Packages", Manager::Rpm),
         ];
         let mut tried = Vec::new();
@@ -98,7 +116,7 @@ impl Node {
                 self.package_database(dpkg::STATUS).map(|text| (dpkg::STATUS, dpkg::find(text, name)))?
             }
             Manager::Apk => self.apk_database().map(|(path, text)| (path, apk::find(text, name)))?,
-            Manager::Rpm => self.rpm_database(|read| rpm::find(read, name))?,
+            Manager::Rpm => self.rpm_package(&rpm::Query::Name(name))?,
         };
         let observed = match &found {
             Some(Package { version, state: State::Installed, .. }) => format!("{name} {version}"),
@@ -130,7 +148,7 @@ impl Node {
                 Ok(apk::owner(text, path).map(|package| brought(database, package)))
             }
             Manager::Rpm => {
-                let (database, found) = self.rpm_database(|read| rpm::owner(read, path))?;
+                let (database, found) = self.rpm_package(&rpm::Query::File { path, candidates })?;
                 Ok(found.map(|package| brought(database, package)))
             }
         }
@@ -140,58 +158,6 @@ impl Node {
         let is_old = self.kind(apk::INSTALLED).is_ok();
         let path = if is_old { apk::INSTALLED } else { apk::INSTALLED_USR };
         self.package_database(path).map(|text| (path, text))
-    }
-
-    /// What `look` finds in the database of rpm, and where that is.
-    fn rpm_database<T>(
-        &self,
-        look: impl Fn(&sqlite::ReadAt<'_>) -> Result<T, rpm::Broken>,
-    ) -> Known<(&'static str, T)> {
-        const NEEDS: &str =
-            "ask `rpm -q` by hand, or run with --allow exec where a program tells its version";
-        let mut path = None;
-        for candidate in rpm::DATABASES {
-            match self.kind(candidate) {
-                Ok(_) => path = path.or(Some(candidate)),
-                Err(e) if e.is_missing() => {}
-                Err(e) => return Err(e.unknown()),
-            }
-        }
-        let path = path.ok_or_else(|| {
-            let why = "no rpmdb.sqlite is there, and databases of rpm of other kinds (Berkeley DB, ndb) are not read";
-            Unknown::new(why).needs(NEEDS)
-        })?;
-        // What was written last may stand in these only; rpm leaves an empty log behind.
-        for log in [format!("{path}-wal"), format!("{path}-journal")] {
-            match self.read_at(&log, 0, 1) {
-                Ok(bytes) if bytes.is_empty() => {}
-                // Where a log is kept, rpm leaves it behind (lib/backend/sqlite.cc, SQLITE_FCNTL_PERSIST_WAL): without it
-                // the copy is not whole.
-                Err(e) if e.is_missing() && (log.ends_with("-journal") || !self.keeps_log(path)) => {}
-                Err(e) if e.is_missing() => {
-                    return Err(
-                        Unknown::new(format!("{path} keeps a log, and there is no {log}")).needs(NEEDS)
-                    );
-                }
-                Ok(_) => {
-                    return Err(
-                        Unknown::new(format!("{log} holds what {path} does not have yet")).needs(NEEDS)
-                    );
-                }
-                Err(e) => return Err(e.unknown()),
-            }
-        }
-        let read = |offset: u64, length: usize| self.read_at(path, offset, length).ok();
-        let found = look(&read);
-        found.map(|found| (path, found)).map_err(|rpm::Broken| match self.read_at(path, 0, 1) {
-            Err(e) => e.unknown(),
-            Ok(_) => Unknown::new(format!("{path} is not a database of rpm")).needs(NEEDS),
-        })
-    }
-
-    /// Whether a database of SQLite is written by way of a log (fileformat2, 1.3.3: 2 is WAL).
-    fn keeps_log(&self, path: &str) -> bool {
-        self.read_at(path, 18, 2).is_ok_and(|versions| versions.contains(&2))
     }
 
     /// The text of a database; a node has one.
@@ -221,6 +187,7 @@ fn brought(database: &str, package: Package) -> (Package, Evidence) {
 mod tests {
     use super::*;
     use crate::node::{Memory, ReadErrorKind};
+    use proptest::prelude::*;
 
     const STATUS: &str = "Package: mount\nStatus: install ok installed\nVersion: 2.38.1-5+deb12u3\n\n\
         Package: containerd\nStatus: hold ok installed\nVersion: 1.6.20~ds1-1+b1\n\n\
@@ -235,9 +202,28 @@ mod tests {
             ("1.8.10-r3", "1.8.10"),
             ("5:28.2.2-1~debian.12~bookworm", "28.2.2"),
             ("1.35.2", "1.35.2"),
-            ("", ""),
+            ("5.14.0-70.el9", "5.14.0"),
+            ("2.0.0~rc1-1", "2.0.0-rc1"),
+            ("2:2.0.0~rc.1~git2-1.fc40", "2.0.0-rc.1"),
+            ("2.0~-1", "2.0.0-pre"),
+            ("2.0~01", "2.0.0-pre"),
+            ("1.9_rc2-r0", "1.9.0-rc2"),
+            ("9.9_p1-r0", "9.9.0"),
+            ("6.1+~1.0-1", "6.1.0"),
+            ("1.0^git1-1", "1.0.0"),
         ] {
-            assert_eq!(upstream(version), want, "{version}");
+            assert_eq!(upstream(version).unwrap().to_string(), want, "{version}");
+        }
+        for version in ["", "~rc1", "-1", "x"] {
+            assert_eq!(upstream(version), None, "{version}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_version_will_do(version in ".{0,20}", marked in "[0-9]\\.[0-9][~_][0-9a-z.~-]{0,9}") {
+            let _ = upstream(&version);
+            prop_assert!(upstream(&marked).is_some());
         }
     }
 

@@ -64,7 +64,7 @@ fn by_package(rule: &ExecutableRule, name: &str, place: &str, node: &Node) -> Kn
     places.extend(node.resolved(place).ok().filter(|real| real != place));
     for place in &places {
         if let Some((package, seen)) = node.package_of(place, &candidates)? {
-            let version = leading_version(upstream(&package.version)).ok_or_else(|| {
+            let version = upstream(&package.version).ok_or_else(|| {
                 Unknown::new(format!("the version `{}` of {} has no number", package.version, package.name))
             })?;
             return Ok((version, seen));

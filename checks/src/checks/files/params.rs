@@ -31,7 +31,7 @@ use std::collections::HashSet;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct FilesParams {
-    /// The paths and what is asked of each.
+    /// The paths and what is asked of each. One whose path is an empty word, as of an input that is not set, is left out.
     pub paths: Vec<FileRule>,
 }
 
@@ -123,6 +123,9 @@ impl FilesParams {
         let mut seen = HashSet::new();
         for rule in &self.paths {
             let path = &rule.path;
+            if path.is_empty() {
+                continue;
+            }
             if !path.starts_with('/') {
                 return Err(format!("`{path}` is not an absolute path"));
             }
@@ -143,6 +146,6 @@ impl FilesParams {
                 return Err(format!("`{path}`: a target goes with `state: link`"));
             }
         }
-        if seen.is_empty() { Err("no path is named; write some under `paths`".into()) } else { Ok(()) }
+        if self.paths.is_empty() { Err("no path is named; write some under `paths`".into()) } else { Ok(()) }
     }
 }

@@ -122,6 +122,12 @@ fn what_cannot_be_looked_at_is_not_known() {
 
 #[test]
 fn parameters() {
+    let mut out = Findings::default();
+    let role = JoinedRole::ControlPlane;
+    let params = JoinedParams { role, etcd: JoinedEtcd::External, ..JoinedParams::default() };
+    let full = Node::in_memory(fresh().file("/var/lib/etcd/member/x", ""));
+    Joined::run(&params, &full, &mut out).unwrap();
+    assert!(out.into_inner().iter().all(|(f, _)| f.subject() != "/var/lib/etcd"));
     let relative = JoinedParams { etcd_data: "data".into(), ..JoinedParams::default() };
     assert!(Joined::validate(&relative).unwrap_err().contains("absolute"));
     assert!(Joined::validate(&JoinedParams::default()).is_ok());

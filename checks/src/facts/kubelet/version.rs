@@ -164,9 +164,11 @@ impl Node {
 
     fn version_of_package(&self, program: Program, place: &str) -> Known<Option<Version>> {
         let Some((package, seen)) = self.package_of(place, &program.packages())? else { return Ok(None) };
-        let text = upstream(&package.version).to_owned();
         let told = Told::Package;
-        Ok(leading_version(&text).map(|number| Version { place: place.to_owned(), number, text, told, seen }))
+        Ok(upstream(&package.version).map(|number| {
+            let (place, text) = (place.to_owned(), number.to_string());
+            Version { place, number, text, told, seen }
+        }))
     }
 
     /// Asks the program itself, where that is allowed.

@@ -2,6 +2,7 @@
 //! column, and payloads that go on in other pages (sqlite.org/fileformat2.html). Only read, bounded, and never followed in
 //! circles. What stands in a write-ahead log is not seen: who asks has to look for one.
 
+use super::{PAYLOAD, ReadAt};
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
@@ -14,11 +15,6 @@ const VISITS: usize = 100_000;
 const BYTES: usize = 128 << 20;
 /// How deep trees may be.
 const DEPTH: u32 = 20;
-/// The longest payload: the headers of the largest packages have some megabytes.
-const PAYLOAD: usize = 16 << 20;
-
-/// Reads so many bytes from a place on; fewer where the file ends.
-pub(super) type ReadAt<'a> = dyn Fn(u64, usize) -> Option<Vec<u8>> + 'a;
 
 /// A database.
 pub(super) struct Database<'a> {
