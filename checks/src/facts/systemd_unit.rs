@@ -5,7 +5,7 @@ mod enablement;
 mod lookup;
 mod syntax;
 
-pub use command::{Command, Word, words};
+pub use command::{Command, Variables, Word, words};
 pub use enablement::Enablement;
 pub use syntax::Assignment;
 

@@ -35,8 +35,8 @@ pub struct Command {
     pub files: Vec<String>,
 }
 
-/// The variables of a service, each with the place it is set at.
-type Variables = BTreeMap<String, (String, String)>;
+/// The variables of a service: the value of each, and the file and line that set it.
+pub type Variables = BTreeMap<String, (String, String)>;
 
 /// Splits a line into words: white space separates, quotes of both kinds hold together, a backslash takes its meaning from
 /// the next character (systemd.syntax(7), Quoting; extract_first_word(), src/basic/extract-word.c). `None` where a quote is
@@ -181,18 +181,7 @@ impl Node {
     pub fn service_command(&self, unit: &Unit) -> Known<Option<Command>> {
         let Some(start) = unit.list("Service", "ExecStart").last().copied() else { return Ok(None) };
         let mut command = Command::default();
-        let mut variables = Variables::new();
-        for one in unit.list("Service", "Environment") {
-            for word in words(&one.value).ok_or_else(|| unsplit(one))? {
-                if let Some((name, value)) = word.split_once('=').filter(|(name, _)| is_name(name)) {
-                    variables.insert(name.to_owned(), (value.to_owned(), one.place()));
-                }
-            }
-        }
-        // Files go before `Environment=`, wherever they are named (systemd.exec(5)).
-        for one in unit.list("Service", "EnvironmentFile").into_iter().take(FILES) {
-            self.add_environment_file(&one.value, &mut command, &mut variables)?;
-        }
+        let variables = self.unit_variables(unit, &mut command)?;
         // Characters with a meaning of their own stand before the program (systemd.service(5), table 1).
         let line = start.value.trim_start_matches(['@', '-', ':', '+', '!', '|']);
         let literal = start.value.split('/').next().unwrap_or_default().contains(':');
@@ -210,6 +199,30 @@ impl Node {
             }
         }
         Ok(Some(command))
+    }
+
+    /// The variables that a service is started with.
+    ///
+    /// # Errors
+    /// As [`Self::service_command`].
+    pub fn service_variables(&self, unit: &Unit) -> Known<Variables> {
+        self.unit_variables(unit, &mut Command::default())
+    }
+
+    fn unit_variables(&self, unit: &Unit, command: &mut Command) -> Known<Variables> {
+        let mut variables = Variables::new();
+        for one in unit.list("Service", "Environment") {
+            for word in words(&one.value).ok_or_else(|| unsplit(one))? {
+                if let Some((name, value)) = word.split_once('=').filter(|(name, _)| is_name(name)) {
+                    variables.insert(name.to_owned(), (value.to_owned(), one.place()));
+                }
+            }
+        }
+        // Files go before `Environment=`, wherever they are named (systemd.exec(5)).
+        for one in unit.list("Service", "EnvironmentFile").into_iter().take(FILES) {
+            self.add_environment_file(&one.value, command, &mut variables)?;
+        }
+        Ok(variables)
     }
 
     fn add_environment_file(&self, value: &str, command: &mut Command, into: &mut Variables) -> Known<()> {
