@@ -72,8 +72,8 @@ impl Check for KubeletCheck {
             node.kubelet_version().as_ref().ok().and_then(Option::as_ref).map(|v| v.number.clone());
         let version = installed.or(cluster);
         out.push(configuration(kubelet, version.as_ref(), node));
-        // Without a configuration, kubeadm still has to write it; nothing that is wrong with it can be told.
-        if !kubelet.files.is_empty() && kubelet.problems().next().is_none() {
+        // Without a configuration, kubeadm still has to write it. What can't be read follows from the finding about it.
+        if !kubelet.files.is_empty() || kubelet.unknown.is_some() {
             out.push(demands::swap(kubelet, node));
             out.push(demands::cgroups(kubelet, version.as_ref(), node));
             out.push(demands::kernel_defaults(kubelet, node));
@@ -88,6 +88,23 @@ impl Check for KubeletCheck {
 /// Whether the files and flags are such that a kubelet takes them.
 fn configuration(kubelet: &Kubelet, version: Option<&Version>, node: &Node) -> Finding {
     const SUBJECT: &str = "configuration";
+    // What is then not known of single settings follows from it.
+    let cause = kubelet.unknown.as_ref().map(Unknown::cause).unwrap_or_default();
+    let rewrite = "kubeadm upgrade node phase kubelet-config";
+    if let Some(mark) = &kubelet.lost {
+        let message = format!(
+            "the kubelet does not start: {} does not exist, and this node has joined a cluster",
+            kubelet.path
+        );
+        return Finding::problem(Severity::Fail, SUBJECT, "missing", message)
+            .evidence([Evidence::new(&kubelet.path, "does not exist"), Evidence::new(mark, "exists")])
+            .remedy(
+                Remedy::new(format!("Have kubeadm write {} anew", kubelet.path))
+                    .command(rewrite)
+                    .risk(Risk::Service),
+            )
+            .causes(cause);
+    }
     let mut problems = kubelet.problems();
     if let Some(first) = problems.next() {
         let message = format!("the kubelet does not start with {}: {}", first.path, first.message);
@@ -96,9 +113,10 @@ fn configuration(kubelet: &Kubelet, version: Option<&Version>, node: &Node) -> F
             .notes(problems.map(|p| format!("{}: {}", p.path, p.message)))
             .remedy(
                 Remedy::new(format!("Mend {}, or have kubeadm write it anew", first.path))
-                    .command("kubeadm upgrade node phase kubelet-config")
+                    .command(rewrite)
                     .risk(Risk::Service),
-            );
+            )
+            .causes(cause);
     }
     let unknown = kubelet.flags.as_ref().err().or(kubelet.unknown.as_ref());
     if let Some(unknown) = unknown {

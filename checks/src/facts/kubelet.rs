@@ -42,6 +42,8 @@ pub struct Kubelet {
     pub path: String,
     /// The configuration file and then its drop-ins, in the order in which they count.
     pub files: Vec<ConfigFile>,
+    /// What shows that this node has joined a cluster, although the configuration that the kubelet is told to read is gone.
+    pub lost: Option<String>,
     /// Why the configuration is not known, if one of its files could not be read, or does not parse.
     pub unknown: Option<Unknown>,
 }
@@ -75,6 +77,7 @@ impl Node {
             flags: Ok(Vec::new()),
             path: CONFIG.to_owned(),
             files: Vec::new(),
+            lost: None,
             unknown: None,
         };
         match unit {

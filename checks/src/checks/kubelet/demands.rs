@@ -24,7 +24,7 @@ pub(super) fn seen<T>(found: Option<&Found<T>>, kubelet: &Kubelet, name: &str, d
 
 pub(super) fn unknown(subject: &str, unknown: &Unknown) -> Finding {
     let message = format!("whether the kubelet's {subject} fits this node could not be determined");
-    Finding::undetermined(Severity::Warn, subject, "unknown", message, unknown)
+    Finding::undetermined(Severity::Fail, subject, "unknown", message, unknown)
 }
 
 pub(super) fn change(name: &str, value: &str, seen: &Evidence, summary: String) -> Remedy {
@@ -130,14 +130,18 @@ pub(super) fn kernel_defaults(kubelet: &Kubelet, node: &Node) -> Finding {
         }
         let mut right = Vec::new();
         let mut wrong = Vec::new();
+        let mut unread = None;
         for (name, wanted) in TUNABLES {
             let Some(key) = Key::parse(name) else { continue };
-            let value = node.sysctl(&key).map_err(|e| e.unknown())?;
-            if value.text == wanted {
-                right.push(value.evidence());
-            } else {
-                wrong.push((name, wanted, value));
+            match node.sysctl(&key) {
+                Ok(value) if value.text == wanted => right.push(value.evidence()),
+                Ok(value) => wrong.push((name, wanted, value)),
+                Err(e) => unread = unread.or(Some(e.unknown())),
             }
+        }
+        // What is wrong is so, whatever can't be read.
+        if let Some(unread) = unread.filter(|_| wrong.is_empty()) {
+            return Err(unread.tried([told]));
         }
         if wrong.is_empty() {
             let message = "the kubelet leaves kernel parameters alone, and all are as it wants them";

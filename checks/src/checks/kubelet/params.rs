@@ -15,7 +15,7 @@ use serde::Deserialize;
 ///
 /// `version`: `fits` passes; `missing`, `newer`, `too-old`, `below-kubeadm` do not. `kubeadm`: `fits`; `older` warns.
 /// `unit`: `enabled` passes; `missing`, `masked`, `disabled`, `enabled-runtime`, `static`, `no-environment` warn.
-/// `configuration`: `readable`; `invalid` and `removed-flag` fail. Where there is a configuration, also `failSwapOn`,
+/// `configuration`: `readable`; `invalid`, `missing` and `removed-flag` fail. Where there is a configuration, also `failSwapOn`,
 /// `failCgroupV1`, `protectKernelDefaults`, `reserved`, `evictionHard` and `resolvConf`: what the kubelet would refuse to
 /// start with, or act on at once. Of `reserved` and `evictionHard` only processors, memory, disks and inodes are judged.
 ///

@@ -77,74 +77,80 @@ pub(super) fn reserved(kubelet: &Kubelet, node: &Node) -> Finding {
             ));
         }
         let told: Vec<Evidence> = maps.into_iter().flatten().map(|m| m.seen.clone()).collect();
-        let count = node.cpu_count().as_ref().map_err(Clone::clone)?;
         if let Some(named) = &named
-            && let Some(finding) = processors(named, node, &count.online_seen)?
+            && let Some(finding) = absent_processors(named, node)?
         {
             return Ok(finding);
         }
-        // reservedSystemCPUs replaces what the two say of processors (cmd/kubelet/app/server.go).
-        let cpu = if named.is_some() { 0 } else { sum(maps, "cpu", milli)? };
-        let memory = node.memory().as_ref().map_err(Clone::clone)?;
-        let total = memory.get("MemTotal").map_or(0, Quantity::get);
-        let eviction = kubelet.map("evictionHard")?;
-        let kept = sum(maps, "memory", bytes)?;
-        let spare = match eviction.as_ref().map(|e| e.value.get("memory.available").map(String::as_str)) {
-            Some(threshold) => threshold.and_then(|text| threshold_of(text, total)).unwrap_or(0),
-            None => threshold_of("100Mi", total).unwrap_or(0),
-        };
-        let all = kept.saturating_add(spare);
-        let there = u64::try_from(count.online).unwrap_or(u64::MAX).saturating_mul(1000);
-        let too_much = if cpu > there {
-            Some((
-                format!("{cpu}m of processors are reserved, and there are {there}m"),
-                count.online_seen.clone(),
-            ))
-        } else if all > total {
-            let (all, total) = (Quantity::bytes(all), Quantity::bytes(total));
-            let words =
-                format!("{all} of memory are reserved (evictionHard's part among it), and there are {total}");
-            Some((words, memory.evidence("MemTotal")))
-        } else {
-            None
-        };
-        let proof =
-            Proof::new(memory.evidence("MemTotal")).and(count.online_seen.clone()).and_all(told.clone());
-        Ok(match too_much {
-            None => {
-                let message =
-                    format!("{cpu}m of processors and {} of memory are reserved", Quantity::bytes(kept));
-                Finding::pass(SUBJECT, "fits", message, proof)
-            }
-            Some((words, seen)) => {
-                let message = format!(
-                    "the kubelet does not start here: {words} (invalid Node Allocatable configuration)"
-                );
-                let first = told.first().cloned().unwrap_or_else(|| seen.clone());
-                Finding::problem(Severity::Fail, SUBJECT, "more-than-there-is", message)
-                    .evidence(told)
-                    .evidence([seen])
-                    .remedy(change(
-                        "kubeReserved",
-                        "{cpu: 200m, memory: 500Mi}",
-                        &first,
-                        "Reserve less".to_owned(),
-                    ))
-            }
-        })
+        // What is too much is so, whatever is not known of the other.
+        let parts = [processors(maps, named.is_some(), node), memory(maps, kubelet, node)];
+        if let Some(Part { excess: Some(words), seen, .. }) =
+            parts.iter().flatten().find(|p| p.excess.is_some())
+        {
+            let message =
+                format!("the kubelet does not start here: {words} (invalid Node Allocatable configuration)");
+            let first = told.first().unwrap_or(seen);
+            let remedy =
+                change("kubeReserved", "{cpu: 200m, memory: 500Mi}", first, "Reserve less".to_owned());
+            return Ok(Finding::problem(Severity::Fail, SUBJECT, "more-than-there-is", message)
+                .evidence(told)
+                .evidence([seen.clone()])
+                .remedy(remedy));
+        }
+        let [processors, memory] = parts;
+        let (processors, memory) = (processors?, memory?);
+        let proof = Proof::new(memory.seen).and(processors.seen).and_all(told);
+        let message = format!("{} of processors and {} of memory are reserved", processors.kept, memory.kept);
+        Ok(Finding::pass(SUBJECT, "fits", message, proof))
     };
     judge().unwrap_or_else(|why| unknown(SUBJECT, &why))
 }
 
+/// What is reserved of one resource.
+struct Part {
+    kept: String,
+    /// What is too much of it.
+    excess: Option<String>,
+    seen: Evidence,
+}
+
+/// reservedSystemCPUs replaces what the two maps say of processors (cmd/kubelet/app/server.go).
+fn processors(maps: [&Map; 2], are_named: bool, node: &Node) -> Known<Part> {
+    let count = node.cpu_count().as_ref().map_err(Clone::clone)?;
+    let kept = if are_named { 0 } else { sum(maps, "cpu", milli)? };
+    let there = u64::try_from(count.online).unwrap_or(u64::MAX).saturating_mul(1000);
+    let excess =
+        (kept > there).then(|| format!("{kept}m of processors are reserved, and there are {there}m"));
+    Ok(Part { kept: format!("{kept}m"), excess, seen: count.online_seen.clone() })
+}
+
+/// The threshold of evictionHard counts, too (cm.GetNodeAllocatableReservation).
+fn memory(maps: [&Map; 2], kubelet: &Kubelet, node: &Node) -> Known<Part> {
+    let memory = node.memory().as_ref().map_err(Clone::clone)?;
+    let total = memory.get("MemTotal").map_or(0, Quantity::get);
+    let eviction = kubelet.map("evictionHard")?;
+    let threshold = match &eviction {
+        Some(set) => set.value.get("memory.available").map(String::as_str),
+        None => Some("100Mi"),
+    };
+    let kept = sum(maps, "memory", bytes)?;
+    let all = kept.saturating_add(threshold.and_then(|text| threshold_of(text, total)).unwrap_or(0));
+    let excess = (all > total).then(|| {
+        let (all, total) = (Quantity::bytes(all), Quantity::bytes(total));
+        format!("{all} of memory are reserved (evictionHard's part among it), and there are {total}")
+    });
+    Ok(Part { kept: Quantity::bytes(kept).to_string(), excess, seen: memory.evidence("MemTotal") })
+}
+
 /// reservedSystemCPUs that are not there ("is not a subset of online-cpus", cmd/kubelet/app/server.go, getReservedCPUs).
-fn processors(named: &Found<String>, node: &Node, online_seen: &Evidence) -> Known<Option<Finding>> {
+fn absent_processors(named: &Found<String>, node: &Node) -> Known<Option<Finding>> {
     let list = |text: &str| crate::facts::cpu::list(text);
     let reserved = list(&named.value).ok_or_else(|| {
         Unknown::new(format!("{}: `{}` is no list of processors", named.seen.source, named.value))
             .tried([named.seen.clone()])
     })?;
-    let online = node.read("/sys/devices/system/cpu/online");
-    let online = online.text().ok().and_then(|text| list(&text)).unwrap_or_default();
+    let seen = node.cpu_count().as_ref().map_err(Clone::clone)?.online_seen.clone();
+    let online = list(&seen.observed).unwrap_or_default();
     let absent: Vec<String> = reserved.difference(&online).map(u32::to_string).collect();
     if absent.is_empty() {
         return Ok(None);
@@ -156,7 +162,7 @@ fn processors(named: &Found<String>, node: &Node, online_seen: &Evidence) -> Kno
     let remedy =
         change("reservedSystemCPUs", "\"0\"", &named.seen, "Name processors that are there".to_owned());
     let finding = Finding::problem(Severity::Fail, "reserved", "no-such-cpus", message);
-    Ok(Some(finding.evidence([named.seen.clone(), online_seen.clone()]).remedy(remedy)))
+    Ok(Some(finding.evidence([named.seen.clone(), seen]).remedy(remedy)))
 }
 
 /// A threshold in bytes (or inodes): `10%` of all, or an amount.
@@ -187,12 +193,22 @@ pub(super) fn eviction(kubelet: &Kubelet, directory: &str, node: &Node) -> Findi
             None => EVICTION.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         };
         let mut proof = Proof::new(told.clone());
+        let mut unread = None;
         for (signal, threshold) in &thresholds {
-            let Some(level) = level(signal, directory, node)? else { continue };
-            let least = threshold_of(threshold, level.whole).ok_or_else(|| {
-                Unknown::new(format!("{}: `{threshold}` is no threshold of {signal}", told.source))
-                    .tried([told.clone()])
-            })?;
+            let level = match level(signal, directory, node) {
+                Ok(Some(level)) => level,
+                Ok(None) => continue,
+                // Another threshold may be crossed for certain.
+                Err(why) => {
+                    unread = unread.or(Some(why));
+                    continue;
+                }
+            };
+            let Some(least) = threshold_of(threshold, level.whole) else {
+                let why = Unknown::new(format!("{}: `{threshold}` is no threshold of {signal}", told.source));
+                unread = unread.or(Some(why.tried([told.clone()])));
+                continue;
+            };
             if level.now < least {
                 let message = format!(
                     "the kubelet evicts pods as soon as they come: {signal} is {} ({:.0} %), and its evictionHard is {threshold}",
@@ -214,6 +230,9 @@ pub(super) fn eviction(kubelet: &Kubelet, directory: &str, node: &Node) -> Findi
             }
             // What is free differs from run to run: it is told only where it is the point.
             proof = proof.and(Evidence::new(level.seen.source, format!("{signal} above {threshold}")));
+        }
+        if let Some(unread) = unread {
+            return Err(unread);
         }
         Ok(Finding::pass(SUBJECT, "room", "no threshold of the kubelet's evictionHard is crossed now", proof))
     };

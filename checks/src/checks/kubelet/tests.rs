@@ -5,7 +5,7 @@ use crate::{
         buildinfo::tests::program,
         tests::{DROP_IN, HEAD, SERVICE, packaged},
     },
-    finding::Outcome,
+    finding::{Cause, Outcome},
     node::{FilesystemType, Memory, ReadErrorKind},
 };
 
@@ -165,7 +165,17 @@ fn configurations() {
     assert_eq!(brief(&wrong), "fail invalid");
     assert!(wrong.message().contains("line 4, column 1"), "{}", wrong.message());
     assert_eq!(wrong.all_evidence()[0].observed, "failSwapOn: false");
-    assert_eq!(ask(configured("a: [\n")).len(), 4, "nothing that is wrong with it can be told");
+    let found = ask(configured("a: [\n"));
+    assert!(found[4..].iter().all(|f| brief(f) == "unknown unknown"
+        && f.cause() == found[3].cause().map(|c| Cause { is_root: false, ..c.clone() }).as_ref()));
+    assert_eq!(found.len(), 10);
+    // It was there: the node has joined.
+    let lost = one(
+        installed().file("/var/lib/kubelet/kubeadm-flags.env", "KUBELET_KUBEADM_ARGS=\n"),
+        "configuration",
+    );
+    assert_eq!(brief(&lost), "fail missing");
+    assert_eq!(of(installed().file("/etc/kubernetes/kubelet.conf", ""), "configuration"), "fail missing");
     assert_eq!(
         of(configured("").error(CONFIG, ReadErrorKind::Denied("EACCES")), "configuration"),
         "unknown unknown"

@@ -1,6 +1,6 @@
 //! The kubelet's configuration file and its drop-ins (KEP-3983: `--config-dir` is alpha in 1.28, beta in 1.30, stable in 1.35).
 
-use super::{CONFIG, Kubelet};
+use super::{CONFIG, FLAGS, Kubelet};
 use crate::{
     evidence::{Evidence, Unknown},
     facts::Known,
@@ -12,6 +12,9 @@ use crate::{
 /// The most drop-ins that are read, and how deep their directories may nest.
 const DROP_INS: usize = 256;
 const DEPTH: usize = 8;
+
+/// What a join leaves behind beside the configuration.
+const MARKS: [&str; 2] = ["/etc/kubernetes/kubelet.conf", FLAGS];
 
 /// One file of the configuration.
 #[derive(Debug)]
@@ -99,7 +102,9 @@ impl Node {
             let flags = kubelet.flags.as_deref().unwrap_or_default();
             flags.iter().rfind(|f| f.name == name).map(|f| f.value.clone())
         };
-        let path = named("config").unwrap_or_else(|| CONFIG.to_owned());
+        let path = named("config");
+        let is_named = path.is_some();
+        let path = path.unwrap_or_else(|| CONFIG.to_owned());
         let mut paths = vec![path.clone()];
         let directory = named("config-dir");
         kubelet.path = path;
@@ -129,6 +134,14 @@ impl Node {
                 Err(e) if e.is_missing() => {}
                 Err(e) => unknown = unknown.or(Some(e.unknown())),
             }
+        }
+        if unknown.is_none() && kubelet.files.is_empty() && (is_named || matches!(kubelet.unit, Ok(None))) {
+            kubelet.lost = MARKS.into_iter().find(|mark| self.kind(mark).is_ok()).map(str::to_owned);
+            unknown = kubelet.lost.as_ref().map(|mark| {
+                let why =
+                    format!("{} does not exist, although {mark} does: this node has joined", kubelet.path);
+                Unknown::new(why).tried([Evidence::new(mark, "exists")])
+            });
         }
         kubelet.unknown = unknown;
     }

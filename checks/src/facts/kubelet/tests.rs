@@ -60,9 +60,9 @@ fn the_packages_of_kubeadm() {
             ("fail-swap-on", "/etc/default/kubelet:1"),
         ]
     );
-    assert_eq!(kubelet.number("maxPods").unwrap().unwrap().value, 50);
+    assert_eq!(kubelet.number("maxPods").unwrap().unwrap().value, 50, "flags are known without the file");
     assert_eq!(kubelet.boolean("failSwapOn").unwrap().unwrap().seen.source, "/etc/default/kubelet:1");
-    assert!(kubelet.files.is_empty() && kubelet.unknown.is_none());
+    assert!(kubelet.files.is_empty() && kubelet.lost.is_some());
 }
 
 #[test]
