@@ -21,7 +21,8 @@ pub(super) fn kubernetes_version(door: &Arc<dyn Door>, allowed: Allowed) -> Opti
     // A thread that hangs is left behind, as one that hangs in a check is.
     let look = move || {
         let node = Node::new(door, Arc::default()).allowing(allowed);
-        let found = node.kubelet_version().as_ref().ok().and_then(Option::as_ref).map(|version| Given {
+        let version = node.has_kubelet().then(|| node.kubelet_version().as_ref().ok()?.as_ref()).flatten();
+        let found = version.map(|version| Given {
             name: "kubernetesVersion".to_owned(),
             value: format!("{}.{}.{}", version.number.major, version.number.minor, version.number.patch),
             from: format!("{}, by {}", version.place, version.seen.source),

@@ -105,6 +105,16 @@ impl Node {
         &found.0
     }
 
+    /// Whether anything of a kubelet is installed, by few looks: a program or a unit in the usual places.
+    #[must_use]
+    pub fn has_kubelet(&self) -> bool {
+        let programs = PATH.iter().filter(|directory| !matches!(**directory, "/sbin" | "/bin"));
+        let mut places = programs.map(|directory| format!("{directory}/kubelet")).chain(
+            ["/etc/systemd/system", "/usr/lib/systemd/system"].map(|d| format!("{d}/{}", super::UNIT)),
+        );
+        places.any(|place| self.kind(&place).is_ok())
+    }
+
     /// The version of the kubeadm that is installed; none where there is no such program.
     ///
     /// # Errors
@@ -249,6 +259,8 @@ mod tests {
         assert_eq!((version.text.as_str(), version.told), ("1.33.0", Told::BuildInfo));
         assert_eq!(of(Memory::new().file("/usr/bin/sh", "")), Ok(None));
         assert!(of(Memory::new()).is_err(), "no whole system");
+        assert!(!Node::in_memory(Memory::new()).has_kubelet());
+        assert!(Node::in_memory(Memory::new().file("/usr/bin/kubelet", "")).has_kubelet());
         assert!(of(Memory::new().error("/usr/bin/kubelet", ReadErrorKind::TimedOut)).is_err());
     }
 
