@@ -4,6 +4,7 @@ mod args;
 mod cgroups;
 mod commands;
 mod decode;
+mod detect;
 pub mod exit;
 mod output;
 mod policies;

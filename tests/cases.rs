@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 const TABLES: &[(&str, &str, usize)] = &[
     ("kubeadm-checks", "ignore_merge", 10),
     ("kubeadm-checks", "ignore_set", 6),
+    ("kubeadm-checks", "kubelet_skew", 7),
+    ("kubeadm-checks", "kubelet_version_output", 5),
+    ("kubeadm-checks", "kubernetes_vs_kubeadm_version", 6),
     ("kubeadm-checks", "runner", 12),
     ("kubernetes-by-version", "cgroup_v1", 6),
     ("kubernetes-by-version", "kernel_by_feature", 13),

@@ -116,6 +116,24 @@ fn lines_as_kubeadm_prints_them() {
     assert!(!ran.stdout.contains("ERROR") && ran.stdout.contains("WARNING"), "{}", ran.stdout);
 }
 
+#[test]
+fn the_version_of_the_kubelet_that_is_installed_is_found_out() {
+    let status = "Package: kubelet\nStatus: hold ok installed\nVersion: 1.33.4-1.1\n\n";
+    let tree = Tree::new()
+        .file("/usr/bin/kubelet", "x")
+        .file("/var/lib/dpkg/status", status)
+        .file("/var/lib/dpkg/info/kubelet.list", "/.\n/usr/bin/kubelet\n");
+    let arguments = ["--root", tree.root(), "-o", "json"];
+    let report = preflight(&arguments).report();
+    let input = &report.0["policy"]["inputs"]["kubernetesVersion"];
+    assert_eq!(input["value"], "1.33.4");
+    assert_eq!(input["from"], "/usr/bin/kubelet, by /var/lib/dpkg/status");
+    assert_eq!(report.brief("kubelet/version"), "pass fits");
+    let report = preflight(&[&arguments[..], &["--set", "kubernetesVersion=1.37"]].concat()).report();
+    assert_eq!(report.brief("kubelet/version"), "fail too-old");
+    assert_eq!(report.finding("kubelet/version")["kubeadm"], "KubeletVersion");
+}
+
 /// Every rule of a profile by its id.
 fn rules() -> BTreeSet<String> {
     let node = profiles::find("kubernetes-node").unwrap().load().unwrap_or_else(|e| panic!("{e}"));

@@ -429,6 +429,52 @@ fn taking_evidence_of_selinux_away_makes_nothing_better() {
     }
 }
 
+/// What the kubelet is told stands in files that are evidence of it only where it has to be there.
+#[test]
+fn taking_files_of_the_kubelet_away_makes_nothing_better() {
+    const RULE: &str = "apiVersion: preflight/v1\nkind: Policy\nmetadata: {name: kubelet}\nchecks:\n\
+        - {check: kubelet, with: {kubernetesVersion: \"1.31\"}}\n";
+    let config = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n\
+        protectKernelDefaults: true\nresolvConf: /etc/nowhere\nkubeReserved:\n  memory: 9Gi\nevictionHard:\n  memory.available: 90%\n";
+    let files = owned(&[
+        ("/usr/bin/kubelet", "x"),
+        ("/usr/bin/true", "x"),
+        ("/var/lib/dpkg/status", "Package: kubelet\nStatus: install ok installed\nVersion: 1.36.1-1.1\n\n"),
+        ("/var/lib/dpkg/info/kubelet.list", "/.\n/usr/bin/kubelet\n"),
+        ("/usr/lib/systemd/systemd", "x"),
+        (
+            "/usr/lib/systemd/system/kubelet.service",
+            "[Service]\nExecStart=/usr/bin/kubelet --config=/var/lib/kubelet/config.yaml\n[Install]\nWantedBy=multi-user.target\n",
+        ),
+        ("/var/lib/kubelet/config.yaml", config),
+        ("/var/lib/kubelet/kubeadm-flags.env", "KUBELET_KUBEADM_ARGS=\"\"\n"),
+        ("/etc/kubernetes/kubelet.conf", "x"),
+        ("/proc/meminfo", "MemTotal: 4194304 kB\nMemAvailable: 2097152 kB\n"),
+        ("/sys/devices/system/cpu/online", "0-1\n"),
+        ("/proc/sys/kernel/panic", "0\n"),
+        ("/proc/sys/kernel/panic_on_oops", "1\n"),
+        ("/proc/sys/vm/overcommit_memory", "0\n"),
+        ("/proc/sys/vm/panic_on_oom", "0\n"),
+        ("/proc/sys/kernel/keys/root_maxkeys", "1000000\n"),
+        ("/proc/sys/kernel/keys/root_maxbytes", "25000000\n"),
+    ]);
+    let policy = load(RULE, OnUnknown::Fail);
+    let report = judge(&policy, Arc::new(tree_of(&files)));
+    for (id, want) in [
+        ("version", "newer"),
+        ("unit", "disabled"),
+        ("protectKernelDefaults", "differs"),
+        ("reserved", "more-than-there-is"),
+        ("evictionHard", "would-evict"),
+        ("resolvConf", "missing"),
+    ] {
+        let found = report.findings.iter().find(|f| f.id == format!("kubelet/{id}")).expect(id);
+        assert_eq!(found.reason, want, "{found:#?}");
+    }
+    let faults = ablate_files(&policy, "kubelet", files);
+    assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
+}
+
 #[test]
 fn taking_marks_of_the_environment_away_makes_nothing_better() {
     let policy = load(POLICY, OnUnknown::Fail);

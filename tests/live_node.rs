@@ -6,6 +6,8 @@
 mod common;
 #[path = "live_node/files.rs"]
 mod files;
+#[path = "live_node/kubelet.rs"]
+mod kubelet;
 #[path = "live_node/machine.rs"]
 mod machine;
 #[path = "live_node/network.rs"]

@@ -19,6 +19,7 @@ pub mod kallsyms;
 pub mod kcore;
 pub mod kernel_config;
 pub mod kernel_log;
+pub mod kubelet;
 pub mod lookup;
 pub mod memory;
 pub(crate) mod module_options;
@@ -39,6 +40,7 @@ pub mod sockets;
 pub mod swap;
 pub mod sysctl;
 pub mod systemd;
+pub mod systemd_unit;
 pub mod usage;
 pub mod users;
 

@@ -22,6 +22,7 @@ pub mod range;
 pub mod registry;
 pub mod touch;
 pub mod value;
+pub mod yaml;
 
 pub use check::{BoundCheck, Check, DynCheck, Meta};
 pub use evidence::{Evidence, Proof, Unknown};

@@ -8,9 +8,9 @@ use crate::{
         Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck,
         ClusterNetworks, ContainerRuntime, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck,
         Executables, Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
-        KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, Limits,
-        MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Privileges,
-        Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
+        Joined, KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion,
+        KubeletCheck, Limits, MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports,
+        Pressure, Privileges, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
     },
 };
 use schemars::{Schema, SchemaGenerator};
@@ -78,6 +78,8 @@ checks![
     BootParameters,
     MountsCheck,
     ContainerRuntime,
+    KubeletCheck,
+    Joined,
 ];
 
 /// The check called `id`.

@@ -2,6 +2,7 @@
 
 use super::{
     args::{FailOn, Global, ReportFormat, RunArgs},
+    detect,
     exit::{self, Stop},
     output, policies,
 };
@@ -13,7 +14,7 @@ use crate::{
     },
     run::{self, Ignored, Limits, Request, RunError, Selection},
 };
-use preflight_checks::node::{Door, Filesystem};
+use preflight_checks::node::{Allowed, Door, Filesystem};
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
@@ -38,16 +39,18 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     let kubeadm = args.policy.kubeadm_config.as_deref();
     let kubeadm =
         kubeadm.map(|file| policies::kubeadm(file, sets, global.color)).transpose()?.unwrap_or_default();
-    let overrides = Overrides { sets, given: &kubeadm.inputs, detect: None };
+    let allowed: Allowed = args.allow.iter().map(|allow| (*allow).into()).collect();
+    let version = || detect::kubernetes_version(&door, allowed);
+    let overrides = Overrides { sets, given: &kubeadm.inputs, detect: Some(&version) };
     let policy = policies::load(args.policy.config.as_deref(), &overrides, global.color)?;
     let request = Request {
         policy: Arc::new(policy),
-        door,
+        door: Arc::clone(&door),
         root: args.root.as_ref().map_or_else(|| "/".to_owned(), |root| root.display().to_string()),
         selection: Selection { only: args.only.clone(), skip: args.skip.clone() },
         ignored: ignored(&[args.ignore_preflight_errors.as_slice(), &kubeadm.ignored].concat())?,
         today: Date::today(),
-        allowed: args.allow.iter().map(|allow| (*allow).into()).collect(),
+        allowed,
         limits: Limits::with_deadline(args.timeout),
     };
     let report = run::run(&request).map_err(|e| match e {

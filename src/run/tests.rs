@@ -237,6 +237,28 @@ fn the_same_answers_give_the_same_report() {
     assert_eq!(timeless(run_rules(rules())), timeless(run_rules(rules())));
 }
 
+/// What is left of a cluster is one cause with a name of kubeadm's for each path: ignoring the first path must not hide
+/// the others.
+#[test]
+fn an_ignored_cause_hides_no_failure() {
+    let left = |subject: &str, name: &str| problem(FAIL, subject).kubeadm(name);
+    let findings = vec![
+        left("a", "FileAvailable--a").causes("joined-before"),
+        left("b", "FileAvailable--b").follows("joined-before"),
+        left("c", "DirAvailable--c").follows("joined-before"),
+    ];
+    for (list, want) in [
+        ("", ["r/a fail missing", "r/b skip missing", "r/c skip missing"]),
+        ("FileAvailable--a", ["r/a warn missing", "r/b fail missing", "r/c fail missing"]),
+        ("fileavailable--A,DirAvailable--c", ["r/a warn missing", "r/b fail missing", "r/c skip missing"]),
+        ("all", ["r/a warn missing", "r/b skip missing", "r/c skip missing"]),
+    ] {
+        let mut request = request(policy(vec![rule("r", findings.clone())]));
+        request.ignored = Ignored::parse([list]).unwrap();
+        assert_eq!(brief(&run(&request).unwrap()), want, "{list}");
+    }
+}
+
 #[test]
 fn ignored_failures_are_warnings_that_say_so() {
     for (list, verdict) in [

@@ -61,6 +61,8 @@ pub struct CgroupHierarchyParams {
 pub struct CgroupHierarchy;
 
 const SUBJECT: &str = "layout";
+/// What every kubelet that refuses cgroup v1 follows from (law 6).
+pub(super) const CAUSE: &str = "cgroup-v1";
 /// What asks systemd for cgroup v2 (systemd(1)).
 const UNIFIED: &str = "systemd.unified_cgroup_hierarchy=1";
 /// A kubelet from here on does not start on cgroup v1 (KEP-5573; kubernetes 1.35).
@@ -186,9 +188,8 @@ fn by_kubelet(
             "refused",
             format!("the cgroup layout is {layout}; {kubelet} refuses to start on it"),
         )
-        .note(
-            "the kubelet's failCgroupV1 is true by default since 1.35; its code for v1 may go from 1.38 on",
-        ),
+        .note("the kubelet's failCgroupV1 is true by default since 1.35; its code for v1 may go from 1.38 on")
+        .causes(CAUSE),
     }
 }
 

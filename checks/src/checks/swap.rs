@@ -21,8 +21,8 @@ use serde::Deserialize;
 /// ## What it looks at
 /// /proc/swaps (partitions, files, compressed memory) with SwapTotal of /proc/meminfo as a second witness; what would
 /// bring swap back at boot: /etc/fstab, .swap units, zram-generator, the services zramswap, dphys-swapfile and
-/// zram-config; the cgroup layout; and failSwapOn and swapBehavior of /var/lib/kubelet/config.yaml where it is there.
-/// Partitions that systemd finds by their type (systemd-gpt-auto-generator) are not looked for.
+/// zram-config; the cgroup layout; and failSwapOn and swapBehavior of the kubelet, from its flags and its configuration,
+/// where there are any. Partitions that systemd finds by their type (systemd-gpt-auto-generator) are not looked for.
 ///
 /// With `mode: off` there has to be none: `active` fails, `returns-at-boot` warns, `off` passes. Where the kubelet's file
 /// says that it accepts swap, `active` only warns. With `mode: allowed` the node may swap where Kubernetes can deal with
@@ -72,6 +72,9 @@ impl Default for SwapParams {
 
 /// The check `swap`.
 pub struct Swap;
+
+/// What every kubelet that refuses swap follows from (law 6).
+pub(super) const CAUSE: &str = "swap";
 
 /// What the one finding is about.
 const SUBJECT: &str = "active";
@@ -172,7 +175,8 @@ fn active(areas: &[Area], proof: Proof, node: &Node) -> Finding {
     .evidence(proof.into_evidence())
     .evidence(kubelet.evidence)
     .evidence(at_boot.iter().map(|one| one.evidence.clone()))
-    .remedy(node.on_the_host(remedy::off(areas, &at_boot)));
+    .remedy(node.on_the_host(remedy::off(areas, &at_boot)))
+    .causes(CAUSE);
     match layout(node) {
         Some(LayoutKind::V1 | LayoutKind::Hybrid) => {
             finding.note("on cgroup v1 Kubernetes does not support swap at all")
@@ -229,7 +233,8 @@ fn usable(params: &SwapParams, areas: &[Area], proof: &Proof, node: &Node) -> Fi
         );
         return problem("refused-by-kubelet", message)
             .evidence(kubelet.evidence)
-            .remedy(remedy::let_the_kubelet());
+            .remedy(remedy::let_the_kubelet())
+            .causes(CAUSE);
     }
     let layout = Evidence::new("cgroup layout", LayoutKind::V2.as_str());
     let proof = Proof::new(layout).and_all(evidence()).and_all(kubelet.evidence);

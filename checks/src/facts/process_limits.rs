@@ -55,34 +55,18 @@ impl Node {
 
 /// The services whose limits matter to pods.
 const SERVICES: [&str; 4] = ["kubelet.service", "containerd.service", "crio.service", "docker.service"];
-/// Where units lie, those that count first (systemd.unit(5)).
-const UNITS: [&str; 4] =
-    ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
-
 impl Node {
     /// What the units of the kubelet and of container runtimes that are installed say of open files: `LimitNOFILE=`, with
-    /// the drop-ins of the administrator. None where they say nothing: then systemd's default holds.
+    /// their drop-ins (systemd.exec(5)). None where they say nothing: then systemd's default holds. What can't be read is left out.
     #[must_use]
     pub fn service_open_files(&self) -> Vec<(&'static str, Option<String>)> {
-        let text = |path: &str| self.read(path).text().ok().map(std::borrow::Cow::into_owned);
         let installed = SERVICES.iter().filter_map(|service| {
-            let unit = UNITS.iter().find_map(|place| text(&format!("{place}/{service}")))?;
-            let directory = format!("/etc/systemd/system/{service}.d");
-            let names = self.list(&directory).unwrap_or_default().into_iter().take(100);
-            let drop_ins = names.filter(|n| n.strip_suffix(".conf").is_some());
-            let texts = drop_ins.filter_map(|name| text(&format!("{directory}/{name}")));
-            Some((*service, std::iter::once(unit).chain(texts).filter_map(|t| open_files(&t)).next_back()))
+            let unit = self.systemd_unit(service).ok()??;
+            let limit = unit.last("Service", "LimitNOFILE").filter(|limit| !limit.value.is_empty());
+            unit.masked.is_none().then(|| (*service, limit.map(|limit| limit.value.clone())))
         });
         installed.collect()
     }
-}
-
-/// The last `LimitNOFILE=` of a unit or a drop-in (systemd.exec(5)).
-fn open_files(text: &str) -> Option<String> {
-    let mut values = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("LimitNOFILE")?.trim_start().strip_prefix('='));
-    values.next_back().map(|value| value.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -133,7 +117,7 @@ Max open files            1024                 unlimited            files
     proptest! {
         #[test]
         fn never_panics(text in "(?s)Limit .{0,100}\n", name in ".{0,10}") {
-            let _ = (parse(&text, &name), open_files(&text));
+            let _ = parse(&text, &name);
         }
     }
 }

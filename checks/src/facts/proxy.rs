@@ -6,7 +6,8 @@ mod rules;
 
 pub use rules::ProxyRules;
 
-use crate::node::{Node, ReadError};
+use super::systemd_unit::Variables;
+use crate::node::{Node, ReadError, ReadErrorKind};
 
 /// The variables, in upper case; each counts in lower case too, and then more (golang.org/x/net/http/httpproxy).
 const VARIABLES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
@@ -45,6 +46,18 @@ impl ProxySettings {
             http,
             no_proxy: no_proxy.unwrap_or_default(),
         })
+    }
+}
+
+impl ProxySettings {
+    /// From what a service is started with; the source is the file that names the proxy.
+    fn of_service(variables: &Variables) -> Option<Self> {
+        let pairs = variables.iter().map(|(name, (value, _))| (name.as_str(), value.as_str()));
+        let mut found = Self::of("", pairs)?;
+        let names = |name: &str| VARIABLES[..2].iter().any(|variable| name.eq_ignore_ascii_case(variable));
+        let (_, (_, place)) = variables.iter().find(|(name, (value, _))| names(name) && !value.is_empty())?;
+        place.rsplit_once(':').map_or(place.as_str(), |(file, _)| file).clone_into(&mut found.source);
+        Some(found)
     }
 }
 
@@ -96,7 +109,20 @@ impl Node {
             Err(e) => unread.push(e.clone()),
         }
         for service in SERVICES {
-            self.drop_ins(service, &mut found, &mut unread);
+            // Of a service whose unit is here all that sets its environment counts; else what lies ready for one.
+            match self.systemd_unit(&format!("{service}.service")) {
+                Ok(Some(unit)) => match self.service_variables(&unit) {
+                    Ok(variables) => found.extend(ProxySettings::of_service(&variables)),
+                    Err(unknown) => {
+                        unread.push(ReadError::new(&unit.fragment, ReadErrorKind::System(unknown.reason)));
+                    }
+                },
+                Ok(None) => self.drop_ins(service, &mut found, &mut unread),
+                Err(unknown) => {
+                    let name = format!("{service}.service");
+                    unread.push(ReadError::new(name, ReadErrorKind::System(unknown.reason)));
+                }
+            }
         }
         (found, unread)
     }
@@ -183,6 +209,22 @@ mod tests {
             ]
         );
         assert!(!format!("{found:?}").contains("u:p") && !format!("{found:?}").contains("SECRET"));
+    }
+
+    #[test]
+    fn all_that_a_service_is_started_with() {
+        let unit =
+            "[Service]\nEnvironment=NO_PROXY=.svc\nEnvironmentFile=-/etc/default/containerd\nExecStart=/a\n";
+        let memory = Memory::new()
+            .file("/usr/lib/systemd/system/containerd.service", unit)
+            .file("/etc/default/containerd", "# x\nHTTPS_PROXY='http://u:p@c:4'\n");
+        let settings = |memory: Memory| Node::in_memory(memory).proxy_settings();
+        let (found, _) = settings(memory.clone());
+        let brief: Vec<_> =
+            found.iter().map(|s| (s.source.as_str(), s.https.as_deref(), s.no_proxy.as_str())).collect();
+        assert_eq!(brief, [("/etc/default/containerd", Some("http://c:4"), ".svc")]);
+        let hidden = memory.error("/etc/default/containerd", ReadErrorKind::Denied("EACCES"));
+        assert!(settings(hidden).1.iter().any(|e| e.to_string().contains("EACCES")));
     }
 
     #[test]

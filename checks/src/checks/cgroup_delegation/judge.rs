@@ -17,6 +17,7 @@ use crate::{
             tree::{CgroupType, Enabling, Processes, Step},
         },
         mounts::Mount,
+        systemd_unit,
     },
     finding::{Finding, Remedy, Risk, Severity},
     node::Node,
@@ -476,11 +477,11 @@ fn unit_below<'a>(way: &'a [Step<'_>], at: usize) -> Option<&'a str> {
 }
 
 fn unit_name<'a>(step: &'a Step<'_>) -> Option<&'a str> {
-    step.path.rsplit('/').next().filter(|n| matches!(unit::kind(n), Some("service" | "scope")))
+    step.path.rsplit('/').next().filter(|n| matches!(systemd_unit::kind(n), Some("service" | "scope")))
 }
 
 fn unit_cause(unit: &str) -> String {
-    format!("unit:{}", unit::template(unit).as_deref().unwrap_or(unit))
+    format!("unit:{}", systemd_unit::template(unit).as_deref().unwrap_or(unit))
 }
 
 /// `cpu`, `cpu and io`, `cpu, io and memory`.

@@ -1,6 +1,6 @@
 //! The places that are judged, and the cgroups that they are on this node.
 
-use super::unit::kind;
+use crate::facts::systemd_unit::kind;
 use crate::{
     evidence::{Evidence, Unknown},
     facts::mounts::Mount,

@@ -2,13 +2,13 @@
 
 use super::unit;
 use crate::{
-    facts::cgroup::tree::Step,
+    facts::{cgroup::tree::Step, systemd_unit},
     finding::{Remedy, Risk},
 };
 
 /// A drop-in with `Delegate=` for a unit of systemd's system manager.
 pub(super) fn drop_in(unit: &str) -> Remedy {
-    if unit::kind(unit) == Some("scope") {
+    if systemd_unit::kind(unit) == Some("scope") {
         return Remedy::new(format!(
             "Have {unit} made with `Delegate=yes` by whoever makes it; what is started in a login session can be run \
              in a unit of its own instead."
@@ -16,7 +16,7 @@ pub(super) fn drop_in(unit: &str) -> Remedy {
         .command("systemd-run --scope -p Delegate=yes COMMAND")
         .risk(Risk::None);
     }
-    let name = unit::template(unit).unwrap_or_else(|| unit.to_owned());
+    let name = systemd_unit::template(unit).unwrap_or_else(|| unit.to_owned());
     let is_user = name == "user@.service";
     let value = if is_user { unit::DELEGABLE.join(" ") } else { "yes".to_owned() };
     let file = format!("/etc/systemd/system/{name}.d/delegate.conf");
@@ -45,7 +45,7 @@ pub(super) fn enable(step: &Step<'_>, names: &[&str]) -> Remedy {
 pub(super) fn evacuate(step: &Step<'_>, names: &[&str]) -> Remedy {
     let words: Vec<String> = names.iter().map(|n| format!("+{n}")).collect();
     let leaf = step.file("init");
-    let is_service = unit::kind(&step.path) == Some("service");
+    let is_service = systemd_unit::kind(&step.path) == Some("service");
     let by_unit =
         if is_service { ", the first by `DelegateSubgroup=init` of the unit (systemd 254)" } else { "" };
     Remedy::new(format!(
@@ -61,7 +61,7 @@ pub(super) fn evacuate(step: &Step<'_>, names: &[&str]) -> Remedy {
 
 /// Gives a cgroup to a user.
 pub(super) fn give(step: &Step<'_>, user: u32, paths: &[&str]) -> Remedy {
-    let unit = step.path.rsplit('/').next().filter(|n| unit::kind(n) == Some("service"));
+    let unit = step.path.rsplit('/').next().filter(|n| systemd_unit::kind(n) == Some("service"));
     match unit {
         Some(unit) => drop_in(unit),
         None => Remedy::new(format!("Give the cgroup {} to user {user}.", step.path))

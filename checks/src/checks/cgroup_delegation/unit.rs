@@ -2,26 +2,13 @@
 
 use crate::{
     evidence::{Evidence, Unknown},
-    facts::{Known, cgroup::table},
-    node::{Node, ReadError, ReadErrorKind},
+    facts::{
+        Known,
+        cgroup::table,
+        systemd_unit::{Unit, absent},
+    },
+    node::Node,
 };
-use std::collections::BTreeMap;
-
-/// Where systemd's system manager looks for units, the first wins (systemd.unit(5), table 1, without the generators'
-/// directories, which hold no service of a container manager). The last is for systems without a merged /usr.
-const DIRECTORIES: [&str; 8] = [
-    "/etc/systemd/system.control",
-    "/run/systemd/system.control",
-    "/run/systemd/transient",
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
-
-/// The most drop-ins that are read for one unit.
-const DROP_INS: usize = 256;
 
 /// The controllers of cgroup v2 that systemd knows, so that `Delegate=` can name them (systemd.resource-control(5)).
 /// cpuset is among them since systemd 244.
@@ -62,72 +49,15 @@ impl Delegate {
         }
     }
 
-    /// Reads one file of the unit.
-    fn apply(&mut self, path: &str, text: &str) {
-        for value in assignments(text) {
+    /// Takes the assignments of the sections where it may stand, in order.
+    fn apply(&mut self, unit: &Unit) {
+        let may_stand = |section: &str| matches!(section, "Service" | "Scope");
+        for one in unit.assignments.iter().filter(|a| a.key == "Delegate" && may_stand(&a.section)) {
+            let value = one.value.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
             self.assign(&value);
-            self.seen.push(Evidence::new(path, format!("Delegate={value}")));
+            self.seen.push(Evidence::new(&one.file, format!("Delegate={value}")));
         }
     }
-}
-
-/// The values of `Delegate=` in the sections where it may stand, in order (systemd.syntax(7): comments, sections, lines
-/// that a backslash continues).
-fn assignments(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut section = String::new();
-    let mut whole = String::new();
-    for line in text.lines() {
-        let line = line.trim();
-        // A comment inside of a continued line is passed over.
-        if line.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(part) = line.strip_suffix('\\') {
-            whole.push_str(part);
-            whole.push(' ');
-            continue;
-        }
-        whole.push_str(line);
-        let line = std::mem::take(&mut whole);
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
-            name.clone_into(&mut section);
-        } else if let Some((key, value)) = line.split_once('=')
-            && key.trim_end() == "Delegate"
-            && matches!(section.as_str(), "Service" | "Scope")
-        {
-            found.push(value.split_ascii_whitespace().collect::<Vec<_>>().join(" "));
-        }
-    }
-    found
-}
-
-/// What follows the last dot of a name: `service` of `containerd.service`.
-pub(super) fn kind(name: &str) -> Option<&str> {
-    name.rsplit_once('.').map(|(_, kind)| kind)
-}
-
-/// The template of an instance: `user@.service` of `user@1000.service`.
-pub(super) fn template(unit: &str) -> Option<String> {
-    let (prefix, rest) = unit.split_once('@')?;
-    let (instance, kind) = rest.rsplit_once('.')?;
-    (!instance.is_empty()).then(|| format!("{prefix}@.{kind}"))
-}
-
-/// The names under which drop-ins are looked for, the most specific first (systemd.unit(5)): the unit, its template,
-/// what is left when it is cut after each dash, the type.
-fn drop_in_names(unit: &str) -> Vec<String> {
-    let mut names = vec![unit.to_owned()];
-    names.extend(template(unit));
-    if let Some((stem, kind)) = unit.rsplit_once('.') {
-        if !stem.contains('@') {
-            let cuts = stem.rmatch_indices('-').filter(|(at, _)| at + 1 < stem.len());
-            names.extend(cuts.take(16).filter_map(|(at, _)| Some(format!("{}.{kind}", stem.get(..=at)?))));
-        }
-        names.push(kind.to_owned());
-    }
-    names
 }
 
 /// What the files of `unit` say of `Delegate=`.
@@ -135,63 +65,15 @@ fn drop_in_names(unit: &str) -> Vec<String> {
 /// # Errors
 /// When no file of the unit is found, or one can't be read: what it says is not known then.
 pub(super) fn delegate(node: &Node, unit: &str) -> Known<Delegate> {
-    let mut found = Delegate::default();
-    let mut names = vec![unit.to_owned()];
-    names.extend(template(unit));
-    let candidates = names.iter().flat_map(|name| DIRECTORIES.map(|d| format!("{d}/{name}")));
-    let mut main = None;
-    for path in candidates {
-        let read = node.read(&path);
-        if !read.is_missing() {
-            main = Some((path, read));
-            break;
-        }
-    }
-    let Some((path, read)) = main else {
+    let Some(unit) = node.systemd_unit(unit)? else {
         return Err(Unknown::new(format!("no file of the unit {unit} was found"))
-            .tried(
-                ["/etc/systemd/system", "/usr/lib/systemd/system"]
-                    .map(|d| Evidence::new(d, format!("no {unit}"))),
-            )
+            .tried(absent(unit))
             .needs("run where systemd's unit files are, for example with --root on the host's root"));
     };
-    let text = read.text().map_err(ReadError::unknown)?;
-    found.apply(&path, &text);
+    let mut found = Delegate::default();
+    found.apply(&unit);
     if found.seen.is_empty() {
-        found.seen.push(Evidence::new(&path, "no Delegate="));
-    }
-    for path in drop_ins(node, unit)?.into_values() {
-        let read = node.read(&path);
-        match read.text() {
-            Ok(text) => found.apply(&path, &text),
-            // A link to /dev/null masks one of the same name elsewhere.
-            Err(e) if matches!(e.kind, ReadErrorKind::WrongKind(_) | ReadErrorKind::Missing) => {}
-            Err(e) => return Err(e.unknown()),
-        }
-    }
-    Ok(found)
-}
-
-/// The drop-ins of a unit, by their names, which is the order in which they are read; of two with one name the first
-/// counts.
-fn drop_ins(node: &Node, unit: &str) -> Known<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
-    for name in drop_in_names(unit) {
-        for directory in DIRECTORIES {
-            let directory = format!("{directory}/{name}.d");
-            let files = match node.list(&directory) {
-                Ok(files) => files,
-                Err(e) if matches!(e.kind, ReadErrorKind::Missing | ReadErrorKind::WrongKind(_)) => continue,
-                Err(e) => return Err(e.unknown()),
-            };
-            for file in files.into_iter().filter(|f| kind(f) == Some("conf")) {
-                let path = format!("{directory}/{file}");
-                found.entry(file).or_insert(path);
-            }
-            if found.len() > DROP_INS {
-                return Err(Unknown::new(format!("{unit} has more than {DROP_INS} drop-ins")));
-            }
-        }
+        found.seen.push(unit.masked.clone().unwrap_or_else(|| Evidence::new(&unit.fragment, "no Delegate=")));
     }
     Ok(found)
 }
@@ -199,8 +81,7 @@ fn drop_ins(node: &Node, unit: &str) -> Known<BTreeMap<String, String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::Memory;
-    use proptest::prelude::*;
+    use crate::node::{Memory, ReadErrorKind};
 
     fn ask(unit: &str, files: &[(&str, &str)]) -> Known<Delegate> {
         let memory = files.iter().fold(Memory::new(), |m, (path, text)| m.file(path, text));
@@ -256,25 +137,14 @@ mod tests {
         let found = ask("user@1000.service", &files).unwrap();
         assert!(["cpu", "cpuset", "memory", "pids"].iter().all(|c| found.names(c)) && !found.names("io"));
         assert_eq!(found.seen.len(), 2);
-        assert_eq!(template("user@1000.service").as_deref(), Some("user@.service"));
-        assert_eq!(template("user@.service"), None);
-        let names = drop_in_names("a-b-c.service");
-        assert_eq!(names, ["a-b-c.service", "a-b-.service", "a-.service", "service"]);
     }
 
     #[test]
     fn what_cannot_be_read_is_not_known() {
         assert!(ask("a.service", &[]).unwrap_err().reason.contains("no file of the unit"));
         let memory = Memory::new()
-            .file("/lib/systemd/system/a.service", "")
+            .file("/lib/systemd/system/a.service", "[Service]\n")
             .error("/etc/systemd/system/a.service.d", ReadErrorKind::Denied("EACCES"));
         assert!(delegate(&Node::in_memory(memory), "a.service").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn never_panic(text in "([a-zA-Z=@. \\\\\\[\\]#-]|\n|Delegate=|\\[Service\\]\n){0,80}") {
-            let _ = (assignments(&text), drop_in_names(&text), template(&text));
-        }
     }
 }

@@ -1,15 +1,9 @@
-//! What the kubelet's own file says of swap. Only plain lines are read: what is written in another way counts as not
-//! known.
+//! What the kubelet's configuration says of swap.
 
 use crate::{
     evidence::{Evidence, Unknown},
-    node::{Node, ReadError},
+    node::Node,
 };
-
-/// The kubelet's file as kubeadm writes it.
-const CONFIG: &str = "/var/lib/kubelet/config.yaml";
-/// What kubeadm gives the kubelet on its command line, which goes before the file.
-const FLAGS: &str = "/var/lib/kubelet/kubeadm-flags.env";
 
 /// What is known of the kubelet's settings.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,62 +14,35 @@ pub(super) struct Settings {
     pub(super) behavior: Option<String>,
     /// What was seen.
     pub(super) evidence: Vec<Evidence>,
-    /// Why nothing is known, although there is a file.
+    /// Why nothing is known, although there is a kubelet.
     pub(super) unknown: Option<Unknown>,
 }
 
 pub(super) fn settings(node: &Node) -> Settings {
-    let read = node.read(CONFIG);
-    let unknown = |unknown| Settings { unknown: Some(unknown), ..Settings::default() };
-    let text = match read.text() {
-        Ok(text) => text,
-        Err(e) if e.is_missing() => return Settings::default(),
-        Err(e) => return unknown(ReadError::unknown(e)),
+    let kubelet = node.kubelet();
+    let (on, behavior) = match (kubelet.boolean("failSwapOn"), kubelet.text("memorySwap.swapBehavior")) {
+        (Ok(on), Ok(behavior)) => (on, behavior),
+        (Err(unknown), _) | (_, Err(unknown)) => {
+            return Settings { unknown: Some(unknown), ..Settings::default() };
+        }
     };
-    let strange = || {
-        let why = Unknown::new(format!("{CONFIG} is not written so plainly that it could be read"));
-        unknown(why.tried([read.evidence()]))
-    };
-    let is_kind = |line: &str| line.trim() == "kind: KubeletConfiguration";
-    if !text.ends_with('\n') || !text.lines().any(is_kind) {
-        return strange();
-    }
-    let line = |key: &str| text.lines().find(|line| line.trim_start().starts_with(key));
-    let value = |line: &str| {
-        let value = line.split_once(':').map_or("", |(_, value)| value);
-        value.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned()
-    };
-    let on = line("failSwapOn:");
-    let fail_swap_on = match on.map(value).as_deref() {
-        None | Some("true") => Some(true),
-        Some("false") => Some(false),
-        Some(_) => return strange(),
-    };
-    let flag = flag(node);
-    let fail_swap_on = flag.as_ref().map(|(on, _)| *on).or(fail_swap_on);
-    let behavior = line("swapBehavior:");
-    let seen = on.map_or("has no failSwapOn, whose default is true", str::trim);
-    let evidence = [Some(seen), behavior.map(str::trim)].into_iter().flatten();
+    let by_default = kubelet.files.first().filter(|_| on.is_none());
+    let silent = by_default.map(|file| Evidence::new(&file.path, "has no failSwapOn, whose default is true"));
     Settings {
-        fail_swap_on,
-        behavior: behavior.map(value).filter(|b| !b.is_empty()),
-        evidence: evidence.map(|part| read.quote(part)).chain(flag.map(|(_, seen)| seen)).collect(),
+        fail_swap_on: on.as_ref().map(|on| on.value).or(by_default.map(|_| true)),
+        behavior: behavior.as_ref().map(|b| b.value.clone()).filter(|b| !b.is_empty()),
+        evidence: on.map(|on| on.seen).into_iter().chain(silent).chain(behavior.map(|b| b.seen)).collect(),
         unknown: None,
     }
-}
-
-/// `--fail-swap-on` among the flags.
-fn flag(node: &Node) -> Option<(bool, Evidence)> {
-    let read = node.read(FLAGS);
-    let text = read.text().ok()?;
-    let flag = text.split([' ', '"', '\n']).find(|word| word.starts_with("--fail-swap-on"))?;
-    Some((flag != "--fail-swap-on=false", read.quote(flag)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::node::Memory;
+
+    const CONFIG: &str = "/var/lib/kubelet/config.yaml";
+    const FLAGS: &str = "/var/lib/kubelet/kubeadm-flags.env";
 
     #[test]
     fn lines_of_the_file() {

@@ -6,7 +6,7 @@ use crate::{
 
 const NONE: &str = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
 const KUBELET: &str = "/var/lib/kubelet/config.yaml";
-const HEAD: &str = "kind: KubeletConfiguration\n";
+const HEAD: &str = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
 
 fn swapped(line: &str) -> Memory {
     Memory::new().file("/proc/swaps", format!("{NONE}{line}\n"))
