@@ -18,6 +18,7 @@ pub mod kallsyms;
 pub mod kcore;
 pub mod kernel_config;
 pub mod kernel_log;
+pub mod kubernetes;
 pub mod lookup;
 pub mod memory;
 pub(crate) mod module_options;
