@@ -130,7 +130,7 @@ impl Writer {
 
     fn version(&mut self, place: &str, text: &str) -> Version {
         version(text).unwrap_or_else(|| {
-            self.wrong(place, &format!("`{text}` is no version; write for example \"1.35\""));
+            self.wrong(place, &format!("`{text}` is no version; write for example \"1.36\""));
             (0, 0, 0)
         })
     }

@@ -1,6 +1,7 @@
 //! What each version of Kubernetes wants of a node: the typed face of configs/kubernetes/versions.yaml, of which
 //! checks/build.rs makes the tables below.
 
+use crate::range::leading_version;
 use semver::Version;
 
 /// How far something has come, or how far it has gone.
@@ -149,6 +150,16 @@ pub fn short(version: &Version) -> String {
         0 => format!("{}.{}", version.major, version.minor),
         patch => format!("{}.{}.{patch}", version.major, version.minor),
     }
+}
+
+/// The version that a policy gives.
+///
+/// # Errors
+/// When it is none.
+pub fn parse(text: &str) -> Result<Version, String> {
+    leading_version(text).ok_or_else(|| {
+        format!("`{text}` is no version of Kubernetes; write for example `{}`", short(&NEWEST))
+    })
 }
 
 /// Whether a version is of a later minor than the newest one that is known.
