@@ -59,6 +59,8 @@ struct Feature {
     #[serde(default)]
     option: Option<String>,
     #[serde(default)]
+    word: Option<String>,
+    #[serde(default)]
     cgroup: Option<String>,
     #[serde(rename = "use")]
     usage: String,
@@ -254,7 +256,7 @@ impl Writer {
         }
         format!(
             "/// {title}.\npub static {}: Feature = Feature {{ subject: Subject {{ name: {name:?}, title: {title:?}, steps: {steps} }}, \
-             kernel: {}, judge: {}, proof: {}, beside: {}, files: &{:?}, user_namespace: {}, module: {}, option: {}, \
+             kernel: {}, judge: {}, proof: {}, beside: {}, files: &{:?}, user_namespace: {}, module: {}, option: {}, word: {}, \
              cgroup_v2: {}, usage: Usage::{usage}, loss: {:?}, source: {:?} }};\n",
             constant(name),
             new(kernel),
@@ -265,6 +267,7 @@ impl Writer {
             feature.namespace.is_some(),
             optional(feature.module.as_ref()),
             optional(feature.option.as_ref()),
+            optional(feature.word.as_ref()),
             feature.cgroup.is_some(),
             feature.loss,
             feature.source,

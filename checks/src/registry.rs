@@ -8,9 +8,9 @@ use crate::{
         Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck,
         ClusterNetworks, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck, Executables,
         Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
-        KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, Limits,
-        MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Proxy,
-        ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
+        KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion,
+        KubernetesFeatures, Limits, MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages,
+        Ports, Pressure, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
     },
 };
 use schemars::{Schema, SchemaGenerator};
@@ -69,6 +69,7 @@ checks![
     KernelLogCheck,
     Hugepages,
     Numa,
+    KubernetesFeatures,
     Firewall,
     Iptables,
     Tcp,

@@ -174,6 +174,7 @@ fn by_kubelet(
             "maintenance",
             format!("the cgroup layout is {layout}; for {kubelet} that is in maintenance mode"),
         )
+        .causes("cgroup-layout")
         .note(format!(
             "a kubelet from {refused} on will refuse to start here (failCgroupV1 is true by default)"
         )),
@@ -189,6 +190,7 @@ fn by_kubelet(
                 "the kubelet's failCgroupV1 is true by default since {refused}{}",
                 gone.unwrap_or_default()
             ))
+            .causes("cgroup-layout")
         }
     }
 }

@@ -133,6 +133,8 @@ pub struct Feature {
     pub module: Option<&'static str>,
     /// What the kernel was built with; asked where the function could not be told.
     pub option: Option<&'static str>,
+    /// What switches it on, on the kernel command line, where it was built in and is off.
+    pub word: Option<&'static str>,
     /// Whether it works on cgroup v2 only.
     pub cgroup_v2: bool,
     /// Who uses it.
