@@ -5,6 +5,7 @@ mod cgroups;
 mod commands;
 mod decode;
 pub mod exit;
+mod kubernetes;
 mod output;
 mod policies;
 mod run_command;
@@ -46,6 +47,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Some(Command::Profiles) => commands::profiles(),
         Some(Command::Policy(args)) => commands::policy(&args.command, &cli.global),
         Some(Command::Cgroups(args)) => commands::cgroups(args, &cli.global),
+        Some(Command::Kubernetes(args)) => commands::kubernetes(args),
     }
 }
 

@@ -64,6 +64,29 @@ pub struct Step {
     pub source: &'static str,
 }
 
+impl Step {
+    /// As a sentence: `beta since Kubernetes 1.34, on by default: in the Summary API`, `3 since Kubernetes 1.28: never newer`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let on = match (self.stage, self.on) {
+            _ if !self.value.is_empty() => "",
+            (Stage::Beta, true) => ", on by default",
+            (Stage::Beta | Stage::Alpha | Stage::Deprecated, false) => ", off by default",
+            _ => "",
+        };
+        let what = if self.value.is_empty() { self.stage.as_str() } else { self.value };
+        if self.planned {
+            return format!("planned for Kubernetes {}: {what}: {}", short(&self.since), self.text);
+        }
+        // What is as old as the oldest minor may be older.
+        let since = match self.since <= OLDEST && !self.value.is_empty() {
+            true => String::new(),
+            false => format!(" since Kubernetes {}", short(&self.since)),
+        };
+        format!("{what}{since}{on}: {}", self.text)
+    }
+}
+
 /// Something that differs by version.
 #[derive(Debug)]
 pub struct Subject {

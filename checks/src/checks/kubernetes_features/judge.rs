@@ -47,17 +47,7 @@ pub(super) fn judge(feature: &Feature, version: &Version, is_required: bool, nod
         Answer::Unknown(unknown) => unknown_if(feature, weight, &unknown),
         Answer::MayBeBackported(lack, vendor) => backported(feature, step, weight, lack, vendor),
     };
-    Some(finding.note(state(step)))
-}
-
-/// `beta since Kubernetes 1.34, on by default: in the Summary API`.
-fn state(step: &Step) -> String {
-    let on = match (step.stage, step.on) {
-        (Stage::Beta, true) => ", on by default",
-        (Stage::Beta | Stage::Alpha, false) => ", off by default",
-        _ => "",
-    };
-    format!("{} since Kubernetes {}{on}: {}", step.stage.as_str(), short(&step.since), step.text)
+    Some(finding.note(step.sentence()))
 }
 
 fn not_in(feature: &Feature, version: &Version) -> Finding {

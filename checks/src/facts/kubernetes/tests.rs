@@ -36,6 +36,22 @@ fn what_holds_when() {
 }
 
 #[test]
+fn steps_as_sentences() {
+    for (subject, minor, sentence) in [
+        (&CGROUP_V1, 31, "maintenance since Kubernetes 1.31: it gets no new features"),
+        (&SWAP, 28, "beta since Kubernetes 1.28, off by default: on cgroup v2 only"),
+        (&SWAP, 30, "beta since Kubernetes 1.30, on by default: pods get none"),
+        (&KUBELET_SKEW, 36, "3: never newer"),
+        (&EXECUTABLES, 33, "mount, losetup, cp since Kubernetes 1.33: ip, iptables"),
+    ] {
+        let found = subject.at(&version(minor)).expect(subject.name).sentence();
+        assert!(found.starts_with(sentence), "{found}");
+    }
+    let planned = CGROUP_V1.after(&version(36)).map(Step::sentence).unwrap_or_default();
+    assert!(planned.starts_with("planned for Kubernetes 1.38: removed: its code may go"), "{planned}");
+}
+
+#[test]
 fn a_step_holds_until_the_next() {
     for subject in SUBJECTS.iter().copied().chain(FEATURES.iter().map(|f| &f.subject)) {
         for minor in OLDEST.minor..=NEWEST.minor {
