@@ -248,8 +248,8 @@ impl Writer {
         if feature.beside.is_some() && feature.proof.is_none() {
             self.wrong(name, "`beside` is for a `proof`");
         }
-        if feature.cgroup.as_deref().is_some_and(|cgroup| cgroup != "v2") {
-            self.wrong(name, "`cgroup` can be v2 only");
+        if feature.cgroup.as_deref().is_some_and(|cgroup| !matches!(cgroup, "v2" | "v2-alone")) {
+            self.wrong(name, "`cgroup` can be v2 or v2-alone");
         }
         if feature.namespace.as_deref().is_some_and(|namespace| namespace != "user") {
             self.wrong(name, "`namespace` can be user only");
@@ -257,7 +257,7 @@ impl Writer {
         format!(
             "/// {title}.\npub static {}: Feature = Feature {{ subject: Subject {{ name: {name:?}, title: {title:?}, steps: {steps} }}, \
              kernel: {}, judge: {}, proof: {}, beside: {}, files: &{:?}, user_namespace: {}, module: {}, option: {}, word: {}, \
-             cgroup_v2: {}, usage: Usage::{usage}, loss: {:?}, source: {:?} }};\n",
+             cgroup_v2: {}, v2_alone: {}, usage: Usage::{usage}, loss: {:?}, source: {:?} }};\n",
             constant(name),
             new(kernel),
             optional(feature.judge.as_ref()),
@@ -269,6 +269,7 @@ impl Writer {
             optional(feature.option.as_ref()),
             optional(feature.word.as_ref()),
             feature.cgroup.is_some(),
+            feature.cgroup.as_deref() == Some("v2-alone"),
             feature.loss,
             feature.source,
             title = feature.title,

@@ -101,7 +101,7 @@ fn judge(params: &CgroupHierarchyParams, layout: &Layout, node: &Node) -> Findin
             .note("without cgroups the kubelet does not start and no container can be run")
             .evidence(evidence())
             .remedy(mount_remedy())
-            .causes("cgroup-mount");
+            .causes(kind.cause());
     }
     if let Some(mount) = layout.unified.as_ref().filter(|m| kind == LayoutKind::V2 && m.point != CGROUP_ROOT)
     {
@@ -110,7 +110,7 @@ fn judge(params: &CgroupHierarchyParams, layout: &Layout, node: &Node) -> Findin
             .note(format!("the kubelet and the container runtimes look on {CGROUP_ROOT} and nowhere else"))
             .evidence(evidence())
             .remedy(mount_remedy())
-            .causes("cgroup-mount");
+            .causes(kind.cause());
     }
     let pass = |reason: &'static str, message: String| {
         let mut seen = evidence();
@@ -174,7 +174,7 @@ fn by_kubelet(
             "maintenance",
             format!("the cgroup layout is {layout}; for {kubelet} that is in maintenance mode"),
         )
-        .causes("cgroup-layout")
+        .causes(kind.cause())
         .note(format!(
             "a kubelet from {refused} on will refuse to start here (failCgroupV1 is true by default)"
         )),
@@ -190,7 +190,7 @@ fn by_kubelet(
                 "the kubelet's failCgroupV1 is true by default since {refused}{}",
                 gone.unwrap_or_default()
             ))
-            .causes("cgroup-layout")
+            .causes(kind.cause())
         }
     }
 }

@@ -206,7 +206,7 @@ fn usable(params: &SwapParams, areas: &[Area], proof: &Proof, node: &Node) -> Fi
             );
             return problem("needs-cgroup-v2", message)
                 .remedy(node.on_the_host(remedy::off(areas, &[])))
-                .follows("cgroup-layout");
+                .follows(found.kind.cause());
         }
         Err(unknown) => {
             let message = format!("whether the swap on {named} can be limited could not be determined");

@@ -79,10 +79,8 @@ impl Step {
             return format!("planned for Kubernetes {}: {what}: {}", short(&self.since), self.text);
         }
         // What is as old as the oldest minor may be older.
-        let since = match self.since <= OLDEST && !self.value.is_empty() {
-            true => String::new(),
-            false => format!(" since Kubernetes {}", short(&self.since)),
-        };
+        let is_old = self.since <= OLDEST && !self.value.is_empty();
+        let since = if is_old { String::new() } else { format!(" since Kubernetes {}", short(&self.since)) };
         format!("{what}{since}{on}: {}", self.text)
     }
 }
@@ -160,6 +158,8 @@ pub struct Feature {
     pub word: Option<&'static str>,
     /// Whether it works on cgroup v2 only.
     pub cgroup_v2: bool,
+    /// Whether version 1 has another way to the same, so that nothing is lost there.
+    pub v2_alone: bool,
     /// Who uses it.
     pub usage: Usage,
     /// What a node without it lacks.

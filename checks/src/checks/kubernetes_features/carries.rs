@@ -4,8 +4,12 @@ use crate::{
     checks::kernel_version::vendor,
     evidence::{Evidence, Proof, Unknown},
     facts::{
-        cgroup::LayoutKind, kernel_config::Setting, kubernetes::Feature, kubernetes::short,
-        modules::ModuleState, namespaces::Namespace,
+        cgroup::{CGROUP_ROOT, LayoutKind},
+        kernel_config::Setting,
+        kubernetes::Feature,
+        kubernetes::short,
+        modules::ModuleState,
+        namespaces::Namespace,
     },
     node::{Node, Origin, ReadError, ReadErrorKind},
 };
@@ -19,6 +23,8 @@ pub(super) enum Answer {
     Lacking(Lack),
     /// Could not be told.
     Unknown(Unknown),
+    /// It is missing, but means nothing on such a node.
+    NotAsked(Lack),
     /// Only the number of a vendor's kernel speaks against it; holds the vendor.
     MayBeBackported(Lack, &'static str),
 }
@@ -74,11 +80,19 @@ fn layout(feature: &Feature, node: &Node, _: &mut Vec<Evidence>) -> Option<Answe
         return None;
     }
     match node.cgroup_layout() {
-        Ok(layout) if layout.kind == LayoutKind::V2 => None,
+        // One that is mounted elsewhere is of no use to the kubelet.
+        Ok(layout) if layout.unified.as_ref().is_some_and(|m| m.point == CGROUP_ROOT) => None,
         Ok(layout) => {
-            let what = format!("cgroup v2; the layout here is {}", layout.kind.as_str());
+            let kind = layout.kind;
+            let what = format!("cgroup v2 on {CGROUP_ROOT}; the layout here is {}", kind.as_str());
             let lack = Lack::new(what, layout.evidence.iter().cloned());
-            Some(Answer::Lacking(lack.caused_by("cgroup-layout")))
+            let v1 = matches!(kind, LayoutKind::V1 | LayoutKind::Hybrid);
+            let not_asked = feature.v2_alone && v1;
+            Some(if not_asked {
+                Answer::NotAsked(lack)
+            } else {
+                Answer::Lacking(lack.caused_by(kind.cause()))
+            })
         }
         Err(unknown) => Some(Answer::Unknown(unknown.clone())),
     }

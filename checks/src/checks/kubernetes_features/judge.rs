@@ -2,9 +2,11 @@
 
 use super::carries::{Answer, Lack, ask};
 use crate::{
+    checks::cgroup_hierarchy::v2_remedy,
     evidence::{Evidence, Unknown},
     facts::{
         boot_loader::Edit,
+        cgroup::LayoutKind,
         kubernetes::{Feature, Stage, Step, Usage, short},
     },
     finding::{Finding, Remedy, Severity},
@@ -44,6 +46,11 @@ pub(super) fn judge(feature: &Feature, version: &Version, is_required: bool, nod
             Finding::pass(feature.subject.name, "carried", format!("{needs}; {end}"), proof)
         }
         Answer::Lacking(lack) => missing(feature, step, weight, lack, node),
+        Answer::NotAsked(lack) => {
+            let message =
+                format!("{} needs {}; nothing else needs it there", feature.subject.title, lack.what);
+            Finding::not_applicable(feature.subject.name, message, lack.evidence)
+        }
         Answer::Unknown(unknown) => unknown_if(feature, weight, &unknown),
         Answer::MayBeBackported(lack, vendor) => backported(feature, step, weight, lack, vendor),
     };
@@ -89,6 +96,9 @@ fn not_used(feature: &Feature, step: &Step, message: &str, evidence: Vec<Evidenc
 }
 
 fn remedy(feature: &Feature, lack: &Lack, node: &Node) -> Remedy {
+    if lack.cause.as_deref() == Some(LayoutKind::V1.cause()) {
+        return v2_remedy(node);
+    }
     let mend = match feature.word.filter(|_| lack.is_off) {
         Some(word) => {
             let summary = "Switch it on where the kernel was built with it";

@@ -97,7 +97,7 @@ fn wrong_data_is_refused_with_the_place() {
         ("use: cluster", "use: sometimes", "nftables-proxy: `sometimes` is none of always"),
         ("proof: /proc/pressure/cpu", "proof: pressure", "psi: `pressure` is no absolute path"),
         ("    proof: /proc/pressure/cpu\n", "", "psi: `beside` is for a `proof`"),
-        ("cgroup: v2", "cgroup: v1", "psi: `cgroup` can be v2 only"),
+        ("cgroup: v2", "cgroup: v1", "psi: `cgroup` can be v2 or"),
         ("namespace: user", "namespace: net", "user-namespaces: `namespace`"),
         ("title: Swap", "titel: Swap", "titel"),
     ] {
