@@ -6,7 +6,7 @@ mod common;
 use common::{
     cases,
     nodes::{self, Captured},
-    process::{Tree, policy},
+    process::{Tree, policy, walk},
 };
 use preflight::{
     policy::{Date, Policy, Source},
@@ -338,6 +338,23 @@ fn what_the_facts_say_is_what_the_data_say() {
         for port in whole["ports"][ports].as_array().expect("a list") {
             let port = format!("tcp/{}", port["tcp"].to_string().trim_matches('"'));
             assert!(step(name, 36).value.split(", ").any(|p| p == port), "{name}: {port}");
+        }
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the source is no part of a node")]
+fn no_check_holds_a_version_of_kubernetes() {
+    let checks = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("checks/src/checks");
+    for (name, path) in walk(&checks) {
+        let text = std::fs::read_to_string(path).expect("a source");
+        let code = text.lines().take_while(|line| *line != "#[cfg(test)]");
+        let code: Vec<&str> = code.map(str::trim_start).filter(|line| !line.starts_with("//")).collect();
+        for line in code.iter().filter(|_| !name.ends_with("/tests.rs")) {
+            let minors = (20..=NEWEST.minor + 2)
+                .map(|minor| [format!("(1, {minor}, "), format!("Kubernetes 1.{minor}")]);
+            let found = minors.flatten().find(|text| line.contains(text.as_str()));
+            assert!(found.is_none(), "{name}: {line}: configs/kubernetes/versions.yaml is the place");
         }
     }
 }
