@@ -103,10 +103,12 @@ fn what_is_in_use_by_default_warns_and_what_is_not_is_told() {
     assert!(format!("{:?}", found.mend()).contains("psi=1"), "{found:#?}");
     let found = required("psi", off("6.12.0"));
     assert_eq!((found.reason(), found.severity()), ("missing", Severity::Fail));
-    // By the number: memory QoS is on by default since 1.37.
+    // By the number.
     let old = || kernel("5.4.288");
-    assert_eq!(*one("1.36", "memory-qos", old()).outcome(), Outcome::NotApplicable);
-    assert_eq!(one("1.37", "memory-qos", old()).severity(), Severity::Warn);
+    let found = one("1.36", "root-cpu-stat", old());
+    assert_eq!((found.reason(), found.severity()), ("missing", Severity::Warn));
+    // On by default since 1.37, and yet nothing is set by it.
+    assert_eq!(*one("1.37", "memory-qos", old()).outcome(), Outcome::NotApplicable);
     for optional in ["nftables-proxy", "user-namespaces", "recursive-read-only-mounts", "tmpfs-noswap"] {
         let found = one("1.36", optional, old());
         assert_eq!(*found.outcome(), Outcome::NotApplicable, "{found:#?}");
