@@ -6,6 +6,7 @@ mod commands;
 mod decode;
 mod detect;
 pub mod exit;
+mod kubernetes;
 mod output;
 mod policies;
 mod run_command;
@@ -47,6 +48,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Some(Command::Profiles) => commands::profiles(),
         Some(Command::Policy(args)) => commands::policy(&args.command, &cli.global),
         Some(Command::Cgroups(args)) => commands::cgroups(args, &cli.global),
+        Some(Command::Kubernetes(args)) => commands::kubernetes(args),
     }
 }
 

@@ -393,3 +393,35 @@ fn only_one_rule() {
         assert_eq!(deselected, finding["rule"] != "kernel-version", "{finding}");
     }
 }
+
+#[test]
+fn what_a_version_of_kubernetes_wants() {
+    let text = out(&preflight(&["kubernetes", "1.35"]));
+    for part in [
+        "What Kubernetes 1.35 wants of a node\n\ncgroup-v1: Cgroup v1\n  refused since Kubernetes 1.35: ",
+        "next: planned for Kubernetes 1.38: removed",
+        "psi: counting pressure (PSI metrics)\n  beta since Kubernetes 1.34, on by default: ",
+        "  needs Linux 5.13, compared by kube-proxy itself; without it: ",
+        "feature-gates/KubeletPSI.md",
+    ] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(!out(&preflight(&["kubernetes", "1.31"])).contains("psi:"), "it came with 1.33");
+    let json = |args: &[&str]| -> Value { serde_json::from_str(&out(&preflight(args))).unwrap() };
+    let newest = json(&["kubernetes", "-o", "json"]);
+    assert_eq!((&newest["kind"], &newest["note"]), (&"KubernetesVersion".into(), &Value::Null));
+    let all = newest["subjects"].as_array().unwrap().iter().chain(newest["features"].as_array().unwrap());
+    assert!(all.clone().count() > 20);
+    for one in all {
+        assert!(one["source"].as_str().is_some_and(|source| !source.is_empty()), "{one}");
+    }
+    for (version, note) in [("1.99", "what is known ends with"), ("v1.20.3", "what is known begins with")] {
+        let found = json(&["kubernetes", version, "-o", "json"]);
+        assert!(found["note"].as_str().is_some_and(|found| found.starts_with(note)), "{found}");
+        assert!(out(&preflight(&["kubernetes", version])).contains(note));
+    }
+    let wrong = preflight(&["kubernetes", "new"]);
+    assert_eq!(code(&wrong), 2);
+    assert!(err(&wrong).contains("`new` is no version of Kubernetes"), "{}", err(&wrong));
+}

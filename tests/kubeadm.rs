@@ -211,7 +211,8 @@ fn the_findings_of_these_rules_carry_the_names() {
     for row in rows() {
         let families: Vec<String> = names(&row).iter().map(|n| n.trim_end_matches('*').to_owned()).collect();
         let rules: Vec<&str> = row["rules"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
-        for rule in &rules {
+        // Only a runtime that runs is asked for its configuration: live_cri.rs.
+        for rule in rules.iter().filter(|_| row["name"] != "ContainerRuntimeVersion") {
             let found =
                 seen.iter().any(|(r, name)| r == rule && families.iter().any(|f| name.starts_with(f)));
             assert!(found, "no finding of {rule} carries {families:?}");

@@ -93,6 +93,9 @@ checks:
     with: {endpoints: ['registry.example:443', '10.0.0.1:6443']}
   - check: http
     with: {requests: ['https://registry.example/v2/']}
+  - id: own-features
+    check: kubernetes-features
+    with: {kubernetesVersion: '1.37', features: [nftables-proxy, ipvs-proxy, user-namespaces, tmpfs-noswap, recursive-read-only-mounts, psi, memory-qos, safe-sysctl-tcp-rmem]}
   - check: swap
   - id: swap-allowed
     check: swap

@@ -20,6 +20,7 @@ pub mod kcore;
 pub mod kernel_config;
 pub mod kernel_log;
 pub mod kubelet;
+pub mod kubernetes;
 pub mod lookup;
 pub mod memory;
 pub(crate) mod module_options;

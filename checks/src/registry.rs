@@ -9,8 +9,9 @@ use crate::{
         ClusterNetworks, ContainerRuntime, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck,
         Executables, Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
         Joined, KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion,
-        KubeletCheck, Limits, MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports,
-        Pressure, Privileges, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
+        KubeletCheck, KubernetesFeatures, Limits, MemoryCheck, MountsCheck, Namespaces, Numa,
+        OperatingSystem, Packages, Ports, Pressure, Privileges, Proxy, ResolvConfCheck, Seccomp, Selinux,
+        Swap, Sysctl, Tcp, Users,
     },
 };
 use schemars::{Schema, SchemaGenerator};
@@ -70,6 +71,7 @@ checks![
     KernelLogCheck,
     Hugepages,
     Numa,
+    KubernetesFeatures,
     Firewall,
     Iptables,
     Tcp,

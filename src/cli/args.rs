@@ -91,6 +91,8 @@ pub(super) enum Command {
     Policy(PolicyArgs),
     /// Show every cgroup subsystem of the kernel, its state, and why
     Cgroups(CgroupsArgs),
+    /// Show what a version of Kubernetes wants of a node, with the source of each fact
+    Kubernetes(KubernetesArgs),
 }
 
 /// Options of `run`.
@@ -216,6 +218,16 @@ pub(super) struct ListArgs {
 pub(super) struct ExplainArgs {
     /// A check, as `preflight list` names it
     pub(super) id: String,
+}
+
+/// Options of `kubernetes`.
+#[derive(Debug, Args)]
+pub(super) struct KubernetesArgs {
+    /// A version of Kubernetes, for example 1.35 [default: the newest that is known]
+    pub(super) version: Option<String>,
+    /// How to write the facts
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) output: Format,
 }
 
 /// The commands about policies.

@@ -1,10 +1,10 @@
-//! The commands that judge no node: `list`, `explain`, `profiles`, `policy`.
+//! The commands that judge no node: `list`, `explain`, `profiles`, `policy`, `kubernetes`.
 
 use super::{
-    args::{CgroupsArgs, ExplainArgs, Format, Global, ListArgs, PolicyCommand},
+    args::{CgroupsArgs, ExplainArgs, Format, Global, KubernetesArgs, ListArgs, PolicyCommand},
     cgroups,
     exit::{self, Stop},
-    output, policies,
+    kubernetes, output, policies,
 };
 use crate::{explain, policy::profiles};
 use preflight_checks::{names::nearest, registry};
@@ -53,6 +53,10 @@ pub(super) fn profiles() -> ExitCode {
 
 pub(super) fn policy(command: &PolicyCommand, global: &Global) -> ExitCode {
     answer(policies::command(command, global))
+}
+
+pub(super) fn kubernetes(args: &KubernetesArgs) -> ExitCode {
+    answer(kubernetes::answer(args))
 }
 
 pub(super) fn cgroups(args: &CgroupsArgs, global: &Global) -> ExitCode {

@@ -7,7 +7,9 @@ use super::{
     read::{Document, RuleDocument, Word, known_input, scalar_text},
 };
 use preflight_checks::{
-    BoundCheck, DynCheck, registry,
+    BoundCheck, DynCheck,
+    facts::kubernetes,
+    registry,
     value::{Kind, Span, Value, did_you_mean},
 };
 use std::{
@@ -68,8 +70,6 @@ pub struct Overrides<'a> {
 
 /// The value of `kubernetesVersion` that has it found out.
 pub(super) const AUTO: &str = "auto";
-/// What [`AUTO`] comes to where nothing tells: the newest minor version that the embedded profiles know.
-pub(super) const NEWEST: &str = "1.36";
 
 /// A value of an input and where it was given: in a file of the policy, or outside of it.
 struct Input {
@@ -202,7 +202,7 @@ fn override_all(inputs: &mut BTreeMap<String, Input>, overrides: &Overrides<'_>)
         let found = overrides.detect.and_then(|detect| detect());
         let (value, from) = match found {
             Some(given) => (given.value, given.from),
-            None => (NEWEST.to_owned(), "the newest that is known".to_owned()),
+            None => (kubernetes::short(&kubernetes::NEWEST), "the newest that is known".to_owned()),
         };
         version.value.kind = Kind::Str(value);
         version.from = Some(from);

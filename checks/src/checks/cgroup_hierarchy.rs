@@ -8,6 +8,7 @@ use crate::{
         boot_parameters::BootParameter,
         cgroup::{CGROUP_ROOT, Layout, LayoutKind},
         environment,
+        kubernetes::{self, CGROUP_V1, CGROUP_V2, NEWEST, Stage, short},
         systemd::Legacy,
     },
     finding::{Finding, Findings, Remedy, Severity},
@@ -15,7 +16,6 @@ use crate::{
     range::leading_version,
 };
 use schemars::JsonSchema;
-use semver::Version;
 use serde::Deserialize;
 
 /// The cgroup layout of the node is one that the kubelet accepts.
@@ -61,16 +61,8 @@ pub struct CgroupHierarchyParams {
 pub struct CgroupHierarchy;
 
 const SUBJECT: &str = "layout";
-/// What every kubelet that refuses cgroup v1 follows from (law 6).
-pub(super) const CAUSE: &str = "cgroup-v1";
 /// What asks systemd for cgroup v2 (systemd(1)).
 const UNIFIED: &str = "systemd.unified_cgroup_hierarchy=1";
-/// A kubelet from here on does not start on cgroup v1 (KEP-5573; kubernetes 1.35).
-const REFUSED_SINCE: Version = Version::new(1, 35, 0);
-/// From here on cgroup v1 is in maintenance mode (kubernetes 1.31).
-const MAINTENANCE_SINCE: Version = Version::new(1, 31, 0);
-/// From here on cgroup v2 is stable (kubernetes 1.25).
-const V2_STABLE_SINCE: Version = Version::new(1, 25, 0);
 
 impl Check for CgroupHierarchy {
     type Params = CgroupHierarchyParams;
@@ -83,11 +75,7 @@ impl Check for CgroupHierarchy {
     };
 
     fn validate(params: &CgroupHierarchyParams) -> Result<(), String> {
-        if let Some(text) = &params.kubernetes_version
-            && leading_version(text).is_none()
-        {
-            return Err(format!("kubernetesVersion `{text}` is no version; write for example `1.35`"));
-        }
+        params.kubernetes_version.as_deref().map(kubernetes::parse).transpose()?;
         match &params.accept {
             Some(accept) if accept.is_empty() => Err("`accept` is empty: no node could pass".into()),
             Some(accept) if accept.contains(&LayoutKind::None) => {
@@ -113,7 +101,7 @@ fn judge(params: &CgroupHierarchyParams, layout: &Layout, node: &Node) -> Findin
             .note("without cgroups the kubelet does not start and no container can be run")
             .evidence(evidence())
             .remedy(mount_remedy())
-            .causes("cgroup-mount");
+            .causes(kind.cause());
     }
     if let Some(mount) = layout.unified.as_ref().filter(|m| kind == LayoutKind::V2 && m.point != CGROUP_ROOT)
     {
@@ -122,7 +110,7 @@ fn judge(params: &CgroupHierarchyParams, layout: &Layout, node: &Node) -> Findin
             .note(format!("the kubelet and the container runtimes look on {CGROUP_ROOT} and nowhere else"))
             .evidence(evidence())
             .remedy(mount_remedy())
-            .causes("cgroup-mount");
+            .causes(kind.cause());
     }
     let pass = |reason: &'static str, message: String| {
         let mut seen = evidence();
@@ -158,38 +146,52 @@ fn by_kubelet(
     pass: impl Fn(&'static str, String) -> Finding,
     refuse: impl Fn(Severity, &'static str, String) -> Finding,
 ) -> Finding {
-    let version = params.kubernetes_version.as_deref().and_then(leading_version);
     let named = params.kubernetes_version.as_deref();
+    let version = named.and_then(leading_version);
     if kind == LayoutKind::V2 {
         let finding = pass("v2", "the cgroup layout is v2".into());
-        return match version.filter(|v| *v < V2_STABLE_SINCE) {
-            Some(_) => finding.note("Kubernetes supports cgroup v2 as stable only since 1.25"),
-            None => finding,
-        };
+        let stable = CGROUP_V2.first(Stage::Stable).filter(|step| version.is_some_and(|v| v < step.since));
+        return finding.notes(stable.map(|step| {
+            format!("Kubernetes supports cgroup v2 as stable only since {}", short(&step.since))
+        }));
     }
-    let kubelet =
-        named.map_or("a kubelet of Kubernetes 1.35 or later".to_owned(), |v| format!("the kubelet {v}"));
+    let refused = CGROUP_V1.first(Stage::Refused).map(|step| short(&step.since)).unwrap_or_default();
+    let kubelet = named.map_or_else(
+        || format!("a kubelet of Kubernetes {refused} or later"),
+        |v| format!("the kubelet {v}"),
+    );
     let layout = match kind {
         LayoutKind::Hybrid => "hybrid, which the kubelet takes for cgroup v1",
         _ => "cgroup v1",
     };
-    match version {
-        Some(v) if v < MAINTENANCE_SINCE => {
+    let step = CGROUP_V1.at(&version.unwrap_or(NEWEST));
+    match step.map(|step| step.stage) {
+        Some(Stage::Stable) => {
             pass(kind.as_str(), format!("the cgroup layout is {layout}; {kubelet} supports that"))
         }
-        Some(v) if v < REFUSED_SINCE => refuse(
+        Some(Stage::Maintenance) => refuse(
             Severity::Warn,
             "maintenance",
             format!("the cgroup layout is {layout}; for {kubelet} that is in maintenance mode"),
         )
-        .note("a kubelet from 1.35 on will refuse to start here (failCgroupV1 is true by default)"),
-        _ => refuse(
-            Severity::Fail,
-            "refused",
-            format!("the cgroup layout is {layout}; {kubelet} refuses to start on it"),
-        )
-        .note("the kubelet's failCgroupV1 is true by default since 1.35; its code for v1 may go from 1.38 on")
-        .causes(CAUSE),
+        .causes(kind.cause())
+        .note(format!(
+            "a kubelet from {refused} on will refuse to start here (failCgroupV1 is true by default)"
+        )),
+        _ => {
+            let gone = CGROUP_V1.first(Stage::Removed).map(|step| short(&step.since));
+            let gone = gone.map(|since| format!("; its code for v1 may go from {since} on"));
+            refuse(
+                Severity::Fail,
+                "refused",
+                format!("the cgroup layout is {layout}; {kubelet} refuses to start on it"),
+            )
+            .note(format!(
+                "the kubelet's failCgroupV1 is true by default since {refused}{}",
+                gone.unwrap_or_default()
+            ))
+            .causes(kind.cause())
+        }
     }
 }
 

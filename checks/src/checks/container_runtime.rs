@@ -10,7 +10,10 @@ use params::ContainerRuntimeParams;
 use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
-    facts::cri::{Asked, Config, Runtime, SOCKETS},
+    facts::{
+        cri::{Asked, Config, Runtime, SOCKETS},
+        kubernetes::{CONTAINERD, CRI, RUNTIME_CONFIG, Stage, Step, Subject},
+    },
     finding::{Finding, Findings, Remedy, Severity},
     node::{Node, Origin},
     range::leading_version,
@@ -184,7 +187,7 @@ impl Case<'_> {
         let problem = |severity, reason, message: String| {
             Finding::problem(severity, socket, reason, message).evidence(evidence())
         };
-        if runtime.api != "v1" && self.applies(self.params.v1_only.as_ref()) {
+        if runtime.api != "v1" && self.of(&CRI).is_none_or(|step| step.value == "v1") {
             let message = format!("{name} speaks {} of the CRI only, and the kubelet v1", runtime.api);
             return problem(Severity::Fail, "old-api", message)
                 .remedy(Remedy::new("Take a newer runtime: containerd 1.6, CRI-O 1.26, or later."));
@@ -226,27 +229,26 @@ impl Case<'_> {
         }))
     }
 
-    /// Whether what holds for some versions of Kubernetes holds for this one; for all, where nobody says for which.
-    fn applies(&self, range: Option<&crate::range::Range>) -> bool {
-        match (range, &self.kubernetes) {
-            (Some(range), Some(version)) => range.contains(version),
-            _ => true,
-        }
+    /// What holds for this version of Kubernetes, the newest rules where nobody says which.
+    fn of(&self, subject: &'static Subject) -> Option<&'static Step> {
+        self.kubernetes.as_ref().map_or_else(|| subject.newest(), |version| subject.at(version))
     }
 
     /// The versions that would do, where the runtime's is none of them.
     fn too_old(&self, runtime: &Runtime) -> Option<String> {
         let (kubernetes, version) = (self.kubernetes.as_ref()?, leading_version(&runtime.version)?);
-        if self.params.same_minor.contains(&runtime.name) {
-            let same = (version.major, version.minor) == (kubernetes.major, kubernetes.minor);
-            return (!same).then(|| format!("{}.{}", kubernetes.major, kubernetes.minor));
+        match runtime.name.as_str() {
+            // Its minors are those of Kubernetes (cri-o README.md, compatibility matrix).
+            "cri-o" => {
+                let same = (version.major, version.minor) == (kubernetes.major, kubernetes.minor);
+                (!same).then(|| format!("{}.{}", kubernetes.major, kubernetes.minor))
+            }
+            "containerd" => {
+                let tested = CONTAINERD.at(kubernetes)?.value;
+                (!is_tested(&version, tested)).then(|| tested.to_owned())
+            }
+            _ => None,
         }
-        let row = self
-            .params
-            .versions
-            .iter()
-            .find(|row| row.runtime == runtime.name && row.kubernetes.contains(kubernetes))?;
-        (!row.versions.contains(&version)).then(|| row.versions.to_string())
     }
 
     /// Whether it tells the kubelet its cgroup driver.
@@ -263,7 +265,7 @@ impl Case<'_> {
                     proof,
                 )
             }
-            Config::Unimplemented if self.applies(self.params.runtime_config.as_ref()) => {
+            Config::Unimplemented if self.of(&RUNTIME_CONFIG).is_some_and(is_missed) => {
                 let message = format!(
                     "{} {} does not tell its cgroup driver (RuntimeConfig)",
                     runtime.name, runtime.version
@@ -281,6 +283,20 @@ impl Case<'_> {
         };
         Some(finding.kubeadm("ContainerRuntimeVersion"))
     }
+}
+
+/// Whether a version is in a row of those that containerd tests: `2.0.4+, 1.7.24+` are patches from there on, of that minor;
+/// what is newer than the whole row is newer than who wrote it.
+fn is_tested(version: &Version, row: &str) -> bool {
+    let row: Vec<Version> = row.split(", ").filter_map(leading_version).collect();
+    let minor = |v: &Version| (v.major, v.minor);
+    row.iter().any(|least| minor(least) == minor(version) && least <= version)
+        || row.iter().all(|least| minor(least) < minor(version))
+}
+
+/// Whether somebody misses RuntimeConfig at this step.
+fn is_missed(step: &Step) -> bool {
+    step.value == "warned" || step.stage == Stage::Required
 }
 
 /// The service whose socket it is.

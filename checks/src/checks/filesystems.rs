@@ -77,7 +77,7 @@ const PURPOSES: [(&str, &str); 8] = [
     ("tmpfs", "a container's /dev and /dev/shm, secrets and memory-backed volumes are on it"),
     ("devpts", "a container's terminals (/dev/pts) are on it"),
     ("mqueue", "container runtimes mount /dev/mqueue into every container"),
-    ("cgroup2", "a kubelet from 1.35 on needs cgroup v2"),
+    ("cgroup2", "a kubelet of today does not start without cgroup v2"),
     ("bpf", "Cilium and Calico's eBPF dataplane keep their maps on it"),
 ];
 

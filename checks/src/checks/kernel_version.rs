@@ -113,7 +113,7 @@ fn newer_helps(range: &Range) -> bool {
 /// Whose kernel it is, where that vendor is known to backport features. Oracle's kernels bear both marks
 /// (`5.15.0-300.163.18.el9uek.x86_64`); those of ELRepo (`5.4.278-1.el7.elrepo.x86_64`) are built for RHEL from the
 /// mainline kernel and get nothing from later ones.
-fn vendor(release: &str) -> Option<&'static str> {
+pub(in crate::checks) fn vendor(release: &str) -> Option<&'static str> {
     let marks: [(&str, &str); 5] = [
         ("uek.", "Oracle (UEK)"),
         (".el", "Red Hat Enterprise Linux or a rebuild of it"),

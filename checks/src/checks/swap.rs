@@ -8,12 +8,15 @@ use crate::{
     evidence::{Evidence, Proof, Unknown},
     facts::{
         cgroup::LayoutKind,
+        kubernetes::{self, NEWEST, SWAP, Stage, Step, TMPFS_NOSWAP, short},
         swap::{Area, AtBoot},
     },
     finding::{Finding, Findings, Severity},
     node::Node,
+    range::leading_version,
 };
 use schemars::JsonSchema;
+use semver::Version;
 use serde::Deserialize;
 
 /// Whether memory is swapped now or will be after a boot, and whether the kubelet can live with it.
@@ -26,7 +29,8 @@ use serde::Deserialize;
 ///
 /// With `mode: off` there has to be none: `active` fails, `returns-at-boot` warns, `off` passes. Where the kubelet's file
 /// says that it accepts swap, `active` only warns. With `mode: allowed` the node may swap where Kubernetes can deal with
-/// it: `needs-cgroup-v2`, `refused-by-kubelet` and `too-old` fail, `usable` and `off` pass.
+/// it: `needs-cgroup-v2`, `refused-by-kubelet` and `too-old` fail, `gate-off` warns (the version has NodeSwap, but not by
+/// default), `usable` and `off` pass. What each version can do is in `preflight kubernetes`.
 ///
 /// ## Why it matters
 /// A kubelet does not start with swap on unless failSwapOn is false, which is not its default in any version. Where it
@@ -48,8 +52,8 @@ use serde::Deserialize;
 pub struct SwapParams {
     /// `off` or `allowed`. Default: off.
     pub mode: SwapMode,
-    /// The version of the kubelet that shall run here; what it can do with swap depends on it. Default: not known, and
-    /// not judged.
+    /// The version of the kubelet that shall run here; what it can do with swap depends on it. Default: the newest that
+    /// is known.
     pub kubernetes_version: Option<String>,
 }
 
@@ -90,12 +94,7 @@ impl Check for Swap {
     };
 
     fn validate(params: &SwapParams) -> Result<(), String> {
-        match &params.kubernetes_version {
-            Some(version) if crate::range::leading_version(version).is_none() => {
-                Err(format!("`{version}` is not a version of Kubernetes; write for example \"1.36\""))
-            }
-            _ => Ok(()),
-        }
+        params.kubernetes_version.as_deref().map(kubernetes::parse).transpose().map(drop)
     }
 
     fn run(params: &SwapParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
@@ -196,12 +195,10 @@ fn usable(params: &SwapParams, areas: &[Area], proof: &Proof, node: &Node) -> Fi
     let problem = |reason: &'static str, message: String| {
         Finding::problem(Severity::Fail, SUBJECT, reason, message).evidence(evidence())
     };
-    let version = params.kubernetes_version.as_deref().and_then(crate::range::leading_version);
-    if let Some(version) = version
-        && version < semver::Version::new(1, 28, 0)
-    {
-        let message =
-            format!("memory is swapped to {named}, and Kubernetes {version} can't limit swap (1.28 can)");
+    let version = params.kubernetes_version.as_deref().and_then(leading_version).unwrap_or(NEWEST);
+    let step = SWAP.at(&version);
+    if let Some(why) = too_old(&version, step) {
+        let message = format!("memory is swapped to {named}, and {why}");
         return problem("too-old", message).remedy(node.on_the_host(remedy::off(areas, &[])));
     }
     match node.cgroup_layout() {
@@ -213,7 +210,7 @@ fn usable(params: &SwapParams, areas: &[Area], proof: &Proof, node: &Node) -> Fi
             );
             return problem("needs-cgroup-v2", message)
                 .remedy(node.on_the_host(remedy::off(areas, &[])))
-                .follows("cgroup-layout");
+                .follows(found.kind.cause());
         }
         Err(unknown) => {
             let message = format!("whether the swap on {named} can be limited could not be determined");
@@ -239,19 +236,53 @@ fn usable(params: &SwapParams, areas: &[Area], proof: &Proof, node: &Node) -> Fi
     let layout = Evidence::new("cgroup layout", LayoutKind::V2.as_str());
     let proof = Proof::new(layout).and_all(evidence()).and_all(kubelet.evidence);
     let message = format!("memory is swapped to {named}, on cgroup v2, where Kubernetes can limit it");
-    let finding = Finding::pass(SUBJECT, "usable", message, proof).notes(secrets(node));
+    let finding = match step.filter(|step| !step.on) {
+        Some(_) => gate_off(&version, &named, proof),
+        None => Finding::pass(SUBJECT, "usable", message, proof),
+    };
+    let finding = finding.notes(secrets(node));
     match kubelet.fail_swap_on {
         None => finding.note("the kubelet must be told so: failSwapOn: false in its configuration"),
         Some(_) => finding.notes(kubelet.behavior.map(|b| format!("the kubelet's swapBehavior is {b}"))),
     }
 }
 
-/// Secrets lie on a tmpfs, which the kubelet mounts with `noswap` where the kernel knows that (Linux 6.3 and backports: it
-/// tries; pkg/kubelet/cm/container_manager_linux.go, IsTmpfsNoswapOptionSupported).
+/// Why a kubelet of this version can't limit swap, on any node.
+fn too_old(version: &Version, step: Option<&Step>) -> Option<String> {
+    let can = SWAP.first(Stage::Beta).map(|step| short(&step.since)).unwrap_or_default();
+    let version = short(version);
+    match step.map_or(Stage::Unsupported, |step| step.stage) {
+        Stage::Unsupported => Some(format!("Kubernetes {version} can't limit swap ({can} can)")),
+        Stage::Alpha => Some(format!(
+            "Kubernetes {version} can limit swap only with NodeSwap, which is alpha there ({can} has it as beta)"
+        )),
+        _ => None,
+    }
+}
+
+/// NodeSwap has to be switched on in this version.
+fn gate_off(version: &Version, named: &str, proof: Proof) -> Finding {
+    let on = SWAP.steps.iter().find(|step| step.on).map(|step| short(&step.since)).unwrap_or_default();
+    let version = short(version);
+    let message = format!(
+        "memory is swapped to {named}, and Kubernetes {version} limits it only with the feature gate NodeSwap, which is on by default since {on}"
+    );
+    Finding::problem(Severity::Warn, SUBJECT, "gate-off", message)
+        .evidence(proof.into_evidence())
+        .remedy(remedy::gate())
+}
+
+/// Secrets lie on a tmpfs, which the kubelet mounts with `noswap` where the kernel knows that: it tries
+/// (pkg/kubelet/cm/container_manager_linux.go, IsTmpfsNoswapOptionSupported).
 fn secrets(node: &Node) -> Option<String> {
-    let old = node.kernel_release().as_ref().is_ok_and(|r| r.version < semver::Version::new(6, 3, 0));
-    let words = "secrets and other volumes in memory may be written to swap: a tmpfs can be kept out of it from Linux 6.3 on";
-    old.then(|| words.to_owned())
+    let since = &TMPFS_NOSWAP.kernel;
+    let old = node.kernel_release().as_ref().is_ok_and(|r| r.version < *since);
+    old.then(|| {
+        format!(
+            "secrets and other volumes in memory may be written to swap: a tmpfs can be kept out of it from Linux {} on",
+            short(since)
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a policy may say of container runtimes.
 
-use crate::range::{Range, leading_version};
+use crate::facts::kubernetes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -24,8 +24,8 @@ use serde::Deserialize;
 /// Install or start the runtime, or switch its CRI on: the finding names the file and the line where it could be told.
 ///
 /// ## Sources
-/// kubernetes/cri-api pkg/apis/runtime/v1/api.proto; kubernetes cmd/kubeadm/app/util/runtime/runtime.go; containerd's RELEASES.md
-/// (Kubernetes support); containerd#8139 (CRI switched off); kubeadm#2937 (several sockets); kubernetes#134906 (RuntimeConfig).
+/// configs/kubernetes/versions.yaml (which API and which containerd go with which Kubernetes; `preflight kubernetes`); kubernetes/cri-api pkg/apis/runtime/v1/api.proto; kubernetes cmd/kubeadm/app/util/runtime/runtime.go; CRI-O's README.md (its minors
+/// are those of Kubernetes); containerd#8139 (CRI switched off); kubeadm#2937 (several sockets); kubernetes#134906 (RuntimeConfig).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ContainerRuntimeParams {
@@ -36,48 +36,18 @@ pub struct ContainerRuntimeParams {
     pub kubernetes_version: Option<String>,
     /// Whether runtimes are asked. Default: true.
     pub ask: bool,
-    /// Which versions of which runtime go with which Kubernetes. Default: not judged.
-    pub versions: Vec<RuntimeVersions>,
-    /// Runtimes that have the versions of Kubernetes, minor by minor, by the name that they give themselves. Default: none.
-    pub same_minor: Vec<String>,
-    /// The versions of Kubernetes that speak v1 of the API only. Default: all.
-    pub v1_only: Option<Range>,
-    /// The versions of Kubernetes that miss RuntimeConfig where a runtime does not have it. Default: all.
-    pub runtime_config: Option<Range>,
 }
 
 impl Default for ContainerRuntimeParams {
     fn default() -> Self {
-        Self {
-            socket: String::new(),
-            kubernetes_version: None,
-            ask: true,
-            versions: Vec::new(),
-            same_minor: Vec::new(),
-            v1_only: None,
-            runtime_config: None,
-        }
+        Self { socket: String::new(), kubernetes_version: None, ask: true }
     }
-}
-
-/// Which versions of a runtime go with which versions of Kubernetes.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RuntimeVersions {
-    /// The versions of Kubernetes that this is about.
-    pub kubernetes: Range,
-    /// The name that the runtime gives itself: `containerd`, `cri-o`, `docker`.
-    pub runtime: String,
-    /// Its versions that will do.
-    pub versions: Range,
 }
 
 impl ContainerRuntimeParams {
     pub(super) fn validate(&self) -> Result<(), String> {
-        if let Some(text) = &self.kubernetes_version
-            && leading_version(text).is_none()
-        {
-            return Err(format!("kubernetesVersion `{text}` is no version; write for example `1.35`"));
+        if let Some(text) = &self.kubernetes_version {
+            kubernetes::parse(text)?;
         }
         if self.socket.is_empty() || self.path().starts_with('/') {
             return Ok(());

@@ -1,12 +1,13 @@
 //! What settings ask of the node, so that the kubelet starts: swap, cgroups, kernel parameters, a file for name resolution.
 
 use crate::{
-    checks::{cgroup_hierarchy, swap},
+    checks::swap,
     evidence::{Evidence, Proof, Unknown},
     facts::{
         Known,
         cgroup::LayoutKind,
         kubelet::{Found, Kubelet},
+        kubernetes::{CGROUP_V1, Stage},
         sysctl::Key,
     },
     finding::{Finding, Remedy, Risk, Severity},
@@ -82,7 +83,7 @@ pub(super) fn cgroups(kubelet: &Kubelet, version: Option<&Version>, node: &Node)
     let judge = || -> Known<Finding> {
         let layout = node.cgroup_layout().as_ref().map_err(Clone::clone)?;
         let fail = kubelet.boolean(SUBJECT)?;
-        let by_default = version.is_none_or(|v| *v >= Version::new(1, 35, 0));
+        let by_default = version.is_none_or(refuses_v1);
         let told = seen(fail.as_ref(), kubelet, SUBJECT, if by_default { "true" } else { "false" });
         let proof = Proof::new(told.clone()).and_all(layout.evidence.iter().take(2).cloned());
         if !matches!(layout.kind, LayoutKind::V1 | LayoutKind::Hybrid) {
@@ -102,9 +103,14 @@ pub(super) fn cgroups(kubelet: &Kubelet, version: Option<&Version>, node: &Node)
         Ok(Finding::problem(Severity::Fail, SUBJECT, "refused", message)
             .evidence(proof.into_evidence())
             .remedy(change(SUBJECT, "false", &told, summary.into()))
-            .follows(cgroup_hierarchy::CAUSE))
+            .follows(layout.kind.cause()))
     };
     judge().unwrap_or_else(|why| unknown(SUBJECT, &why))
+}
+
+/// Whether a kubelet of a version does not start on cgroup v1 by default.
+fn refuses_v1(version: &Version) -> bool {
+    CGROUP_V1.first(Stage::Refused).is_some_and(|step| *version >= step.since)
 }
 
 /// What the kubelet wants of the kernel (pkg/kubelet/cm/container_manager_linux.go, setupKernelTunables; pkg/util/sysctl).

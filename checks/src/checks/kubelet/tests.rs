@@ -217,7 +217,7 @@ fn swap_and_cgroups() {
     };
     let refused = one(v1(""), "failCgroupV1");
     assert_eq!(brief(&refused), "fail refused");
-    assert_eq!(refused.cause().map(|c| (c.name.as_str(), c.is_root)), Some(("cgroup-v1", false)));
+    assert_eq!(refused.cause().map(|c| (c.name.as_str(), c.is_root)), Some(("cgroup-layout", false)));
     assert_eq!(of(v1("failCgroupV1: false\n"), "failCgroupV1"), "pass off");
     let old = v1("").file("/usr/bin/kubelet", program("mod\tk8s.io/kubernetes\tv1.34.0\n"));
     assert_eq!(of(old, "failCgroupV1"), "pass off");

@@ -41,3 +41,12 @@ pub(super) fn let_the_kubelet() -> Remedy {
         .command("systemctl restart kubelet")
         .risk(Risk::Service)
 }
+
+/// The feature gate, where it is off by default.
+pub(super) fn gate() -> Remedy {
+    Remedy::new("Switch the feature gate NodeSwap on, or switch swap off")
+        .persistent("in /var/lib/kubelet/config.yaml: featureGates: { NodeSwap: true }")
+        .persistent("in /var/lib/kubelet/config.yaml: memorySwap: { swapBehavior: LimitedSwap }")
+        .command("systemctl restart kubelet")
+        .risk(Risk::Service)
+}

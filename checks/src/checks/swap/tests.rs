@@ -101,8 +101,22 @@ fn allowed_where_kubernetes_can_limit_it() {
     let found = allowed(Some("1.34"), on_v2(zram()));
     assert_eq!((found.outcome(), found.reason()), (&Outcome::Pass, "usable"));
     assert!(found.all_notes()[0].contains("failSwapOn"));
-    let found = allowed(Some("1.27"), on_v2(zram()));
-    assert_eq!((found.outcome(), found.reason()), (&Outcome::Problem, "too-old"));
+    for (version, reason, severity) in [
+        ("1.7", "too-old", Severity::Fail),
+        ("1.21", "too-old", Severity::Fail),
+        ("1.22", "too-old", Severity::Fail),
+        ("1.27", "too-old", Severity::Fail),
+        ("1.28", "gate-off", Severity::Warn),
+        ("1.29.3", "gate-off", Severity::Warn),
+        ("1.30", "usable", Severity::Fail),
+        ("1.99", "usable", Severity::Fail),
+    ] {
+        let found = allowed(Some(version), on_v2(zram()));
+        assert_eq!((found.reason(), found.severity()), (reason, severity), "{version}");
+    }
+    assert!(allowed(Some("1.21"), zram()).message().ends_with("Kubernetes 1.21 can't limit swap (1.28 can)"));
+    assert!(allowed(Some("1.22"), zram()).message().contains("which is alpha there"));
+    assert!(allowed(Some("1.28"), on_v2(zram())).message().ends_with("on by default since 1.30"));
     let found = allowed(None, on_v2(zram()).file(KUBELET, HEAD));
     assert_eq!((found.outcome(), found.reason()), (&Outcome::Problem, "refused-by-kubelet"));
     let willing = format!("{HEAD}failSwapOn: false\nmemorySwap:\n  swapBehavior: LimitedSwap\n");

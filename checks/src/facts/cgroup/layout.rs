@@ -44,6 +44,16 @@ impl LayoutKind {
             Self::None => "none",
         }
     }
+
+    /// The cause from which it follows that what takes cgroup v2 does not work; the check cgroup-hierarchy fails by it.
+    #[must_use]
+    pub fn cause(self) -> &'static str {
+        match self {
+            Self::V1 | Self::Hybrid => "cgroup-layout",
+            // Not mounted, or not where it has to be.
+            Self::V2 | Self::None => "cgroup-mount",
+        }
+    }
 }
 
 /// The layout and the mounts that make it.

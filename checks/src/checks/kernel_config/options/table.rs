@@ -387,7 +387,7 @@ pub(super) static OPTIONS: &[O] = &[
     ),
     O::new("IP_SET_HASH_IP", "IP_SET", "Sets of addresses by hash."),
     O::new("IP_SET_HASH_NET", "IP_SET", "Sets of networks by hash."),
-    O::new("IP_VS", "NETFILTER", "kube-proxy in ipvs mode (deprecated since Kubernetes 1.35)."),
+    O::new("IP_VS", "NETFILTER", "kube-proxy in ipvs mode (deprecated)."),
     O::new("IP_VS_NFCT", "IP_VS", "ipvs with connection tracking."),
     O::new("IP_VS_RR", "IP_VS", "ipvs, round robin."),
     O::new("IP_VS_SH", "IP_VS", "ipvs, source hashing."),
