@@ -6,8 +6,8 @@ use crate::{
     check::DynCheck,
     checks::{
         Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck,
-        ClusterNetworks, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck, Executables,
-        Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
+        ClusterNetworks, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, Entropy, EnvironmentCheck,
+        Executables, Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
         KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, Limits,
         MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Proxy,
         ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
@@ -47,6 +47,7 @@ pub static CHECKS: &[&dyn DynCheck] = &[
     &Seccomp,
     &KernelRestrictions,
     &OperatingSystem,
+    &Entropy,
     &EnvironmentCheck,
     &Users,
     &Packages,
