@@ -97,6 +97,32 @@ fn of_two_values_of_rp_filter_the_greater_one_counts() {
 }
 
 #[test]
+fn a_pattern_of_the_boot_is_asked_of_each_interface() {
+    let name = "a pattern of the boot in a network namespace";
+    if !is_root() {
+        return cannot(name, "root alone mounts over /etc/sysctl.d");
+    }
+    let ask = setting("net.ipv4.conf.*.rp_filter", "equals: 0");
+    let conf = "/proc/sys/net/ipv4/conf";
+    for (lines, want) in [
+        ("net.ipv4.conf.*.rp_filter = 0", "pass right"),
+        ("net.ipv4.conf.*.rp_filter = 1", "warn reset-at-boot"),
+        (
+            "net.ipv4.conf.l*.rp_filter = 1\\n-net.ipv4.conf.lo.rp_filter\\nnet.ipv4.conf.*.rp_filter = 0",
+            "pass right",
+        ),
+    ] {
+        let command = format!(
+            "for i in {conf}/*; do echo 0 > $i/rp_filter; done && unshare -m sh -c 'mount -t tmpfs tmpfs /etc/sysctl.d && \
+             for d in /run /usr/lib /usr/local/lib; do test ! -d $d/sysctl.d || mount -t tmpfs tmpfs $d/sysctl.d; done && \
+             printf \"{lines}\\n\" > /etc/sysctl.d/50.conf && exec \"$@\"' scene \"$@\"; exit"
+        );
+        let Some(report) = in_own_network(name, &command, &ask) else { return };
+        assert_eq!(brief(&report, "sysctl/net.ipv4.conf.*.rp_filter"), want, "{lines}: {report}");
+    }
+}
+
+#[test]
 fn limits_are_those_of_the_process_that_runs_preflight() {
     let (_directory, program) = stage();
     let ask = policy(&["{check: limits, with: {openFiles: 600}}"]);

@@ -14,7 +14,9 @@ use preflight::{
     run::{Ignored, Limits, Request, Selection, run},
 };
 use preflight_checks::{
-    facts::kubernetes::{CGROUP_V1, EXECUTABLES, FEATURES, NEWEST, OLDEST, SUBJECTS, Stage, Subject, short},
+    facts::kubernetes::{
+        CGROUP_V1, CRICTL, EXECUTABLES, FEATURES, NEWEST, OLDEST, SUBJECTS, Stage, Subject, short,
+    },
     node::{Allowed, Filesystem},
 };
 use semver::Version;
@@ -74,7 +76,9 @@ fn may_change(minor: u64, id: &str) -> bool {
             CGROUP_V1.at(&Version::new(1, minor, 0)).map(|s| s.stage) == Some(Stage::Refused)
                 && step(&CGROUP_V1)
         }
-        "executables" | "executables-before-1.33" | "executables-before-1.32" => step(&EXECUTABLES),
+        "executables" | "executables-before-1.33" | "executables-before-1.32" | "executables-before-1.31" => {
+            step(&EXECUTABLES)
+        }
         "kubernetes-features" => {
             // What follows from the layout is blocked by it from the version on that fails there.
             let name = id.split('/').nth(1).unwrap_or_default();
@@ -182,7 +186,9 @@ fn the_profile_asks_for_the_programs_that_kubeadm_does() {
         let missing: Vec<_> = listed(errors).into_iter().filter(|name| !asked.contains(name)).collect();
         assert!(missing.is_empty(), "1.{minor}: {missing:?} of {asked:?}");
         // Of what kubeadm only warns of, touch is in every system.
-        let more = &listed(errors) | &listed(warnings);
+        let mut more = &listed(errors) | &listed(warnings);
+        let crictl = CRICTL.at(&Version::new(1, minor, 9)).map(|step| step.stage);
+        more.extend((crictl == Some(Stage::Required)).then(|| "crictl".to_owned()));
         assert!(asked.is_subset(&more), "1.{minor}: {asked:?}");
     }
 }

@@ -6,10 +6,10 @@ use crate::{
     check::{Check, DynCheck},
     checks::{
         Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck,
-        ClusterNetworks, ContainerRuntime, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck,
-        Executables, Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
-        Joined, KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion,
-        KubeletCheck, KubernetesFeatures, Limits, MemoryCheck, MountsCheck, Namespaces, Numa,
+        ClusterNetworks, ContainerRuntime, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, Entropy,
+        EnvironmentCheck, Executables, Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity,
+        Interfaces, Iptables, Joined, KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions,
+        KernelVersion, KubeletCheck, KubernetesFeatures, Limits, MemoryCheck, MountsCheck, Namespaces, Numa,
         OperatingSystem, Packages, Ports, Pressure, Privileges, Proxy, ResolvConfCheck, Seccomp, Selinux,
         Swap, Sysctl, Tcp, Users,
     },
@@ -21,7 +21,6 @@ macro_rules! checks {
     ($($check:ident),+ $(,)?) => {
         /// Every built-in check.
         pub static CHECKS: &[&dyn DynCheck] = &[$(&$check),+];
-
         /// The JSON Schema of each check's parameters, in the order of [`CHECKS`]; its description is the check's
         /// documentation. It is apart from [`DynCheck`] because no run needs it: the program carries the schema that was
         /// made from this (configs/schema/policy-v1.schema.json) instead of 0.4 MB of code that makes it.
@@ -30,7 +29,6 @@ macro_rules! checks {
         }
     };
 }
-
 checks![
     CgroupHierarchy,
     CgroupControllers,
@@ -64,6 +62,7 @@ checks![
     KernelRestrictions,
     OperatingSystem,
     EnvironmentCheck,
+    Entropy,
     Users,
     Privileges,
     Packages,

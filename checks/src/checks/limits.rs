@@ -2,7 +2,7 @@
 
 use crate::{
     check::{Check, Meta},
-    evidence::{Evidence, Unknown},
+    evidence::{Evidence, Proof, Unknown},
     facts::{
         Known,
         usage::{KeyUser, Usage, under},
@@ -20,14 +20,17 @@ use serde::Deserialize;
 /// started preflight; what the units of the kubelet and of container runtimes say (`LimitNOFILE=`) is told beside. Then what the whole machine uses of what it may: file handles
 /// (fs.file-nr), threads (/proc/loadavg against kernel.pid_max and kernel.threads-max, of which the smaller one
 /// binds), tracked connections (nf_conntrack_count), and the keys of the user who has fewest left
-/// (/proc/key-users). Nothing is counted by walking over processes.
+/// (/proc/key-users). Nothing is counted by walking over processes. Last, how many connections there may be for each bucket
+/// of the table in which the kernel looks them up (nf_conntrack_max against nf_conntrack_buckets).
 ///
-/// `enough` passes; `low` is a limit that is too small from the start; `nearly-used-up` warns, and what is used up
+/// `enough` passes; `long-chains` is a table with too few buckets; `low` is a limit that is too small from the start; `nearly-used-up` warns, and what is used up
 /// altogether (`used-up`) fails.
 ///
 /// ## Why it matters
 /// A node with no free process id starts no container, and no shell to see why. A full table of connections drops
-/// packets of new ones, now and then, which looks like a broken network. Each container takes a keyring of its user:
+/// packets of new ones, now and then, which looks like a broken network. Each connection stands in its table twice, and each
+/// packet has the kernel walk along one chain of it: where nf_conntrack_max was raised and the buckets were not, every packet
+/// costs more the fuller the table is. Each container takes a keyring of its user:
 /// with the kernel's 200 keys for a user, containers fail with "disk quota exceeded" on an empty disk.
 ///
 /// ## How to mend it
@@ -38,7 +41,10 @@ use serde::Deserialize;
 /// proc_pid_limits(5), proc_loadavg(5), keyrings(7); Linux Documentation/admin-guide/sysctl/fs.rst and kernel.rst,
 /// Documentation/networking/nf_conntrack-sysctl.rst; fs/file.c (`sysctl_nr_open`); k0s sysinfo (65536 open files);
 /// node-problem-detector,
-/// config/plugin/network_problem.sh (90 % of the tracked connections).
+/// config/plugin/network_problem.sh (90 % of the tracked connections). For the buckets: Linux
+/// net/netfilter/nf_conntrack_core.c, nf_conntrack_init_start (one connection for each bucket since 5.15, commit
+/// d532bcd0b269; before that 4, or 8 where the module got a hashsize); kubernetes cmd/kube-proxy/app/conntrack.go, SetMax (a
+/// quarter of its maximum, which a read-only /sys or another network namespace keeps it from writing).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct LimitsParams {
@@ -49,13 +55,22 @@ pub struct LimitsParams {
     pub open_files: Option<u64>,
     /// The least number of processes that this process's user has to be allowed. Default: none is asked.
     pub processes: Option<u64>,
+    /// The most connections that there may be for each bucket of their table. Default: 8, the most that a kernel sets by
+    /// itself.
+    pub connections_per_bucket: u64,
     /// The least that fs.nr_open may be: no service can be given more open files. Default: 1048576, the kernel's own.
     pub nr_open: u64,
 }
 
 impl Default for LimitsParams {
     fn default() -> Self {
-        Self { used_at_most: 90, open_files: None, processes: None, nr_open: 1 << 20 }
+        Self {
+            used_at_most: 90,
+            open_files: None,
+            processes: None,
+            connections_per_bucket: 8,
+            nr_open: 1 << 20,
+        }
     }
 }
 
@@ -95,7 +110,11 @@ impl Check for Limits {
         let most = u64::from(params.used_at_most);
         out.push(machine_wide("file-handles", "file handles", most, node.file_handles()));
         out.push(machine_wide("threads", "threads", most, node.threads()));
-        out.push(connections(most, node));
+        let tracked = node.tracked_connections();
+        if let Ok(Ok(usage)) = &tracked {
+            out.push(buckets(params.connections_per_bucket, usage.most, node));
+        }
+        out.push(connections(most, tracked));
         out.push(keys(most, node));
         Ok(())
     }
@@ -191,9 +210,37 @@ fn exhausted(altogether: bool) -> (Severity, &'static str) {
     if altogether { (Severity::Fail, "used-up") } else { (Severity::Warn, "nearly-used-up") }
 }
 
-fn connections(most: u64, node: &Node) -> Finding {
+/// Whether chains stay short when there are as many connections as may be.
+fn buckets(most: u64, connections: u64, node: &Node) -> Finding {
+    let key = "net.netfilter.nf_conntrack_buckets";
+    match node.number_at("/proc/sys/net/netfilter/nf_conntrack_buckets") {
+        Ok((buckets, seen)) if connections <= buckets.saturating_mul(most) => {
+            let message = format!("{buckets} buckets do for {connections} connections");
+            Finding::pass(key, "enough", message, seen)
+        }
+        Ok((buckets, seen)) => {
+            let message = format!(
+                "{connections} connections may be tracked in {buckets} buckets, more than {most} for each: the fuller \
+                 the table, the longer each packet takes"
+            );
+            // What kube-proxy sets (SetMax).
+            let wanted = connections.div_ceil(4);
+            let remedy = Remedy::new(format!(
+                "Raise {key} on the machine itself, in its first network namespace"
+            ))
+            .command(format!("sysctl -w {key}={wanted}"))
+            .persistent(format!(
+                "echo 'options nf_conntrack hashsize={wanted}' > /etc/modprobe.d/90-kubernetes-conntrack.conf"
+            ));
+            Finding::problem(Severity::Warn, key, "long-chains", message).evidence([seen]).remedy(remedy)
+        }
+        Err(unknown) => undetermined(key, "into how many buckets connections are sorted", &unknown),
+    }
+}
+
+fn connections(most: u64, tracked: Known<Result<Usage, Proof>>) -> Finding {
     let subject = "conntrack";
-    match node.tracked_connections() {
+    match tracked {
         Ok(Ok(usage)) => machine_wide(subject, "tracked connections", most, Ok(usage)),
         Ok(Err(proof)) => {
             let message = "no connection is tracked: nf_conntrack is not loaded";

@@ -11,6 +11,8 @@ Max processes             7000                 7000                 processes
 Max open files            1024                 524288               files     
 ";
 
+const BUCKETS: &str = "/proc/sys/net/netfilter/nf_conntrack_buckets";
+
 fn machine() -> Memory {
     Memory::new()
         .file("/proc/sys/kernel/osrelease", "6.12.107+deb13-amd64\n")
@@ -22,6 +24,7 @@ fn machine() -> Memory {
         .file("/proc/sys/kernel/threads-max", "60000\n")
         .file("/proc/sys/net/netfilter/nf_conntrack_count", "10\n")
         .file("/proc/sys/net/netfilter/nf_conntrack_max", "262144\n")
+        .file(BUCKETS, "262144\n")
         .file("/proc/key-users", "    0:     9 8/8 3/1000000 40/25000000\n 1000:     2 2/2 2/200 30/20000\n")
 }
 
@@ -53,7 +56,10 @@ fn verdict(memory: &Memory, subject: &str) -> String {
 fn a_machine_with_enough_of_everything() {
     let all = findings(&machine(), &LimitsParams::default());
     let subjects: Vec<&str> = all.iter().map(Finding::subject).collect();
-    assert_eq!(subjects, ["fs.nr_open", "file-handles", "threads", "conntrack", "keys"]);
+    assert_eq!(
+        subjects,
+        ["fs.nr_open", "file-handles", "threads", "net.netfilter.nf_conntrack_buckets", "conntrack", "keys"]
+    );
     assert!(all.iter().all(|f| *f.outcome() == Outcome::Pass), "{all:#?}");
     for subject in ["nofile", "nproc"] {
         assert_eq!(verdict(&machine(), subject), "pass enough");
@@ -73,6 +79,9 @@ fn what_is_low_or_used_up() {
         ("/proc/loadavg", "0.10 0.20 0.30 1/29492 5678\n", "threads", "warn nearly-used-up"),
         ("/proc/sys/net/netfilter/nf_conntrack_count", "262144\n", "conntrack", "fail used-up"),
         ("/proc/sys/net/netfilter/nf_conntrack_count", "240000\n", "conntrack", "warn nearly-used-up"),
+        (BUCKETS, "32768\n", "net.netfilter.nf_conntrack_buckets", "pass enough"),
+        (BUCKETS, "32767\n", "net.netfilter.nf_conntrack_buckets", "warn long-chains"),
+        (BUCKETS, "0\n", "net.netfilter.nf_conntrack_buckets", "warn long-chains"),
         (
             "/proc/key-users",
             "    0:     9 8/8 3/10 40/100\n 1000:  2 2/2 190/200 30/20000\n",
@@ -94,6 +103,13 @@ fn the_limits_of_services_are_told_beside_those_of_the_shell() {
 }
 
 #[test]
+fn buckets_for_a_quarter_of_the_connections_are_proposed() {
+    let all = findings(&machine().file(BUCKETS, "1024\n"), &LimitsParams::default());
+    let found = all.iter().find(|f| f.reason() == "long-chains").unwrap();
+    assert_eq!(found.mend().unwrap().commands, ["sysctl -w net.netfilter.nf_conntrack_buckets=65536"]);
+}
+
+#[test]
 fn the_users_own_settings_are_raised() {
     let full = machine().file("/proc/key-users", " 1000:  2 2/2 200/200 30/20000\n");
     let all = findings(&full, &both());
@@ -112,6 +128,7 @@ fn what_cannot_be_read_is_undetermined() {
         ("/proc/sys/net/netfilter/nf_conntrack_count", "conntrack"),
         ("/proc/sys/net/netfilter/nf_conntrack_max", "conntrack"),
         ("/proc/key-users", "keys"),
+        (BUCKETS, "net.netfilter.nf_conntrack_buckets"),
     ];
     for (path, subject) in paths {
         let denied = machine().error(path, ReadErrorKind::Denied("EACCES"));

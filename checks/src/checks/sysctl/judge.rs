@@ -3,7 +3,7 @@
 use super::{absent, params::SysctlSetting};
 use crate::{
     evidence::{Evidence, Proof, Unknown},
-    facts::sysctl::{Key, Network, Value},
+    facts::sysctl::{Assignment, Key, Network, Value},
     finding::{Finding, Remedy, Severity},
     node::{Node, ReadError, ReadErrorKind},
 };
@@ -88,9 +88,7 @@ fn right(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Find
         line.is_none_or(|line| setting.holds(line.value.as_deref().unwrap_or_default()) != Some(false));
     // What could not be read may set another value: a warning must not go away because nobody may look.
     if kept && let Some(e) = at_boot.unread.first() {
-        let message = format!("{message} now, but what the next boot sets is not known in full");
-        return Finding::undetermined(Severity::Warn, key.to_string(), "boot-unknown", message, &e.unknown())
-            .evidence([value.evidence()]);
+        return boot_unknown(key, &message, &e.unknown(), vec![value.evidence()]);
     }
     let Some(line) = line else {
         let finding = Finding::pass(key.to_string(), "right", message, value.evidence());
@@ -114,6 +112,11 @@ fn right(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Find
         .evidence([value.evidence(), line.evidence()])
         .notes(setting.why.clone())
         .remedy(lasting(Remedy::new(format!("Have {key} set to what it is now")), setting, key, node))
+}
+
+fn boot_unknown(key: &Key, message: &str, unknown: &Unknown, seen: Vec<Evidence>) -> Finding {
+    let message = format!("{message} now, but what the next boot sets is not known in full");
+    Finding::undetermined(Severity::Warn, key.to_string(), "boot-unknown", message, unknown).evidence(seen)
 }
 
 fn wrong(setting: &SysctlSetting, key: &Key, value: &Value, node: &Node) -> Finding {
@@ -222,6 +225,7 @@ fn interfaces(setting: &SysctlSetting, key: &Key, node: &Node) -> Finding {
     }
     let count = seen.len();
     seen.truncate(8);
+    let drift = if differ.is_empty() { drift(setting, key, at, &names, combined, node) } else { Vec::new() };
     if !differ.is_empty() {
         let message = format!("{key} has to be {}, and is not for {}", setting.wanted(), few(&differ));
         return Finding::problem(setting.severity, key.to_string(), "wrong-value", message)
@@ -237,9 +241,80 @@ fn interfaces(setting: &SysctlSetting, key: &Key, node: &Node) -> Finding {
         }
         (Some(proof), None) => {
             let message = format!("{key} is {} for all {count}", setting.wanted());
-            Finding::pass(key.to_string(), "right", message, proof)
+            if !drift.is_empty() {
+                return undone(setting, key, &message, proof, &drift);
+            }
+            match node.sysctl_at_boot().unread.first() {
+                Some(e) => boot_unknown(key, &message, &e.unknown(), proof.into_evidence()),
+                None => Finding::pass(key.to_string(), "right", message, proof),
+            }
         }
     }
+}
+
+/// What the next boot sets to something that will not do: the name, what counts there then, and the line.
+fn drift<'a>(
+    setting: &SysctlSetting,
+    key: &Key,
+    at: usize,
+    names: &[String],
+    combined: bool,
+    node: &'a Node,
+) -> Vec<(String, &'a Assignment)> {
+    let at_boot = node.sysctl_at_boot();
+    let then = |name: &str| {
+        let key = key.with_part(at, name);
+        let line = at_boot.decides(&key);
+        let set = line.and_then(|line| line.value.clone());
+        // What no line sets is taken to stay, as that of a single parameter is.
+        (set.or_else(|| node.sysctl(&key).ok().map(|value| value.text)), line)
+    };
+    let all = if combined { then("all") } else { (None, None) };
+    let floor: Option<i64> = all.0.and_then(|text| text.parse().ok());
+    // The patterns stand for interfaces to come: systemd sets their parameters when they appear (systemd, rules.d/99-systemd.rules.in,
+    // ACTION=="add" of SUBSYSTEM=="net"), after the kernel gave them those of `default`.
+    let to_come = if node.systemd().is_ok() { at_boot.patterns(key, at) } else { Vec::new() };
+    let names = names.iter().map(String::as_str).chain(to_come);
+    let judged = names.filter(|name| key.covers(&key.with_part(at, name))).filter_map(|name| {
+        let (set, line) = then(name);
+        let set = set?;
+        let counts = match (set.parse::<i64>().ok(), floor) {
+            (Some(own), Some(floor)) => own.max(floor).to_string(),
+            _ => set,
+        };
+        let line = line.or(all.1)?;
+        (setting.holds(&counts) != Some(true)).then(|| (format!("{name} {counts}"), line))
+    });
+    judged.collect()
+}
+
+/// All are right now, and the boot sets some to something else.
+fn undone(
+    setting: &SysctlSetting,
+    key: &Key,
+    message: &str,
+    proof: Proof,
+    drift: &[(String, &Assignment)],
+) -> Finding {
+    let then: Vec<String> = drift.iter().map(|(then, _)| then.clone()).collect();
+    let mut lines: Vec<&Assignment> = Vec::new();
+    for (_, line) in drift {
+        if !lines.contains(line) && lines.len() < 5 {
+            lines.push(line);
+        }
+    }
+    let message = format!("{message} now, but what is set at boot gives {}", few(&then));
+    let remedy = lines.iter().fold(Remedy::new(format!("Have {key} stay what it is now")), |remedy, line| {
+        remedy.persistent(format!(
+            "take line {} out of {}, or set what will do there",
+            line.place.1, line.place.0
+        ))
+    });
+    Finding::problem(Severity::Warn, key.to_string(), "reset-at-boot", message)
+        .evidence(lines.iter().map(|line| line.evidence()))
+        .evidence(proof.into_evidence())
+        .notes(setting.why.clone())
+        .remedy(remedy)
 }
 
 fn few(differ: &[String]) -> String {

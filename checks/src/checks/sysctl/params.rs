@@ -13,7 +13,9 @@ use serde::Deserialize;
 /// The files of /proc/sys, one for each parameter; nothing is started. Then what the next boot will set: the files of
 /// /etc/sysctl.d, /run/sysctl.d, /usr/local/lib/sysctl.d and /usr/lib/sysctl.d in the order of sysctl.d(5), and
 /// /etc/sysctl.conf where systemd does not boot. A name with `*` (`net.ipv4.conf.*.rp_filter`) stands for every interface;
-/// where the kernel combines the value of `all` with that of the interface, the combination is what counts.
+/// where the kernel combines the value of `all` with that of the interface, the combination is what counts. At boot it is
+/// asked of each interface by itself: a line that names it goes before patterns, the last pattern before others, a line with
+/// `-` and no value keeps patterns off. Where systemd runs, its patterns also count for interfaces to come.
 ///
 /// `right` passes; `wrong-value` and `missing` do not; `reset-at-boot` warns: the value is right now, and a file will set
 /// another one at boot. A parameter that comes with a module says so, and follows from the module.
@@ -29,7 +31,7 @@ use serde::Deserialize;
 /// to something else has to go.
 ///
 /// ## Sources
-/// sysctl(8), sysctl.d(5); Linux Documentation/networking/ip-sysctl.rst (rp_filter, arp_ignore: the maximum of all and
+/// sysctl(8), sysctl.d(5); systemd src/sysctl/sysctl.c (apply_glob_option_with_prefix, parse_file) and rules.d/99-systemd.rules.in; Linux Documentation/networking/ip-sysctl.rst (rp_filter, arp_ignore: the maximum of all and
 /// interface) and include/linux/inetdevice.h (IN_DEV_MAXCONF, IN_DEV_ORCONF); kubernetes pkg/util/sysctl/sysctl.go (the
 /// kubelet's values); kubeadm's checks of ip_forward; kubeadm#3025 (bridge-nf-call only where a CNI plugin uses a bridge).
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -277,3 +277,53 @@ fn why_there_is_no_ipv6() {
     let (message, cause) = why(base);
     assert!(message.contains("no such parameter") && cause.is_none(), "{message}");
 }
+
+#[test]
+fn what_patterns_set_at_boot() {
+    let conf = |name: &str| format!("/proc/sys/net/ipv4/conf/{name}/rp_filter");
+    let now = ["all", "default", "eth0", "eth0.100"];
+    let now = now.iter().fold(Memory::new(), |memory, name| memory.file(&conf(name), "0\n"));
+    let systemd =
+        now.clone().file("/run/systemd/system/x", "").file("/usr/lib/systemd/libsystemd-shared-257.so", "");
+    let setting = || equals("net.ipv4.conf.*.rp_filter", "0");
+    let good = ("pass", "right");
+    let drift = ("problem", "reset-at-boot");
+    for (text, with_systemd, without) in [
+        ("net.ipv4.conf.*.rp_filter = 0\n", good, good),
+        ("net.ipv4.conf.*.rp_filter = 1\n", drift, drift),
+        ("net.ipv4.conf.*.rp_filter = 1\nnet.ipv4.conf.*.rp_filter = 0\n", good, good),
+        ("net.ipv4.conf.*.arp_filter = 1\nnet.ipv6.conf.*.rp_filter = 1\n", good, good),
+        // Named ones go before patterns, wherever they stand; but those to come are not named.
+        (
+            "net.ipv4.conf.all.rp_filter=0\nnet/ipv4/conf/eth0.100/rp_filter=0\nnet.ipv4.conf.eth0.rp_filter=0\n\
+             net.ipv4.conf.default.rp_filter=0\nnet.ipv4.conf.*.rp_filter=1\n",
+            drift,
+            good,
+        ),
+        // What is taken out of patterns stays as it is.
+        ("net.ipv4.conf.eth*.rp_filter=1\n-net.ipv4.conf.eth0.rp_filter\n", drift, drift),
+        (
+            "-net/ipv4/conf/eth0.100/rp_filter\nnet.ipv4.conf.eth*.rp_filter=1\n-net.ipv4.conf.eth0.rp_filter\n",
+            drift,
+            good,
+        ),
+        // The later pattern wins, for pods' interfaces as well.
+        ("net.ipv4.conf.*.rp_filter=0\nnet.ipv4.conf.lxc*.rp_filter=1\n", drift, good),
+        ("net.ipv4.conf.lxc*.rp_filter=1\nnet.ipv4.conf.*.rp_filter=0\n", good, good),
+        // The greater one of `all` and the interface counts.
+        ("net.ipv4.conf.all.rp_filter=2\n", drift, drift),
+        ("net.ipv4.conf.eth0.rp_filter=many\n", drift, drift),
+    ] {
+        let file = |memory: &Memory| memory.clone().file("/etc/sysctl.d/50.conf", text);
+        assert_eq!(brief(&ask(setting(), file(&systemd))), with_systemd, "{text}");
+        assert_eq!(brief(&ask(setting(), file(&now))), without, "{text}");
+    }
+    let found = ask(setting(), now.clone().file("/etc/sysctl.d/50.conf", "net.ipv4.conf.*.rp_filter = 1\n"));
+    assert!(found.message().contains("eth0 1"), "{}", found.message());
+    assert_eq!(found.mend().unwrap().persistent.len(), 1);
+    // What may not be looked at is no good boot; what is known to be bad stays bad.
+    let hidden = now.error("/etc/sysctl.d/99.conf", ReadErrorKind::Denied("EACCES"));
+    assert_eq!(brief(&ask(setting(), hidden.clone())), ("undetermined", "boot-unknown"));
+    let bad = hidden.file("/etc/sysctl.d/50.conf", "net.ipv4.conf.*.rp_filter = 1\n");
+    assert_eq!(brief(&ask(setting(), bad)), drift);
+}

@@ -14,6 +14,9 @@ const DIRECTORIES: [&str; 5] =
 /// Read by sysctl(8) with --system after all others, by systemd only through a link in /etc/sysctl.d.
 const CONF: &str = "/etc/sysctl.conf";
 
+/// So many patterns are looked at.
+const MOST: usize = 64;
+
 /// One line that sets something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
@@ -51,6 +54,19 @@ impl AtBoot {
     #[must_use]
     pub fn decides(&self, key: &Key) -> Option<&Assignment> {
         decides(&self.assignments, key)
+    }
+
+    /// What patterns have in this place of `key`, each once: names that stand for all that they cover.
+    #[must_use]
+    pub fn patterns(&self, key: &Key, at: usize) -> Vec<&str> {
+        let mut found: Vec<&str> = Vec::new();
+        for line in self.assignments.iter().filter(|line| line.value.is_some() && line.key.is_pattern()) {
+            let Some(part) = line.key.parts().get(at).map(String::as_str) else { continue };
+            if line.key.covers(&key.with_part(at, part)) && !found.contains(&part) && found.len() < MOST {
+                found.push(part);
+            }
+        }
+        found
     }
 
     /// The line of /etc/sysctl.conf that would decide over `key`, if that file were read at boot.
