@@ -5,12 +5,13 @@
 use crate::{
     check::{Check, DynCheck},
     checks::{
-        Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck,
-        ClusterNetworks, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck, Executables,
-        Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables, Joined,
-        KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion, KubeletCheck,
-        Limits, MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure,
-        Privileges, Proxy, ResolvConfCheck, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
+        Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupDriver, CgroupHierarchy,
+        ClockCheck, ClusterNetworks, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, EnvironmentCheck,
+        Executables, Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity, Interfaces, Iptables,
+        Joined, KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions, KernelVersion,
+        KubeletCheck, Limits, MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports,
+        Pressure, Privileges, Proxy, ResolvConfCheck, RuntimeConfig, Seccomp, Selinux, Swap, Sysctl, Tcp,
+        Users,
     },
 };
 use schemars::{Schema, SchemaGenerator};
@@ -79,6 +80,8 @@ checks![
     MountsCheck,
     KubeletCheck,
     Joined,
+    CgroupDriver,
+    RuntimeConfig,
 ];
 
 /// The check called `id`.
