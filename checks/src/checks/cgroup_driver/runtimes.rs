@@ -43,10 +43,10 @@ pub(super) fn find(node: &Node) -> Vec<Runtime> {
     }
     let endpoint = node.kubelet().text("containerRuntimeEndpoint").ok().flatten();
     let used = endpoint.and_then(|endpoint| {
-        let named = |part: &str| endpoint.value.contains(part);
+        let has = |part: &str| endpoint.value.contains(part);
         // cri-dockerd before containerd: Docker brings the latter with it.
         let names = [("dockerd", "docker"), ("crio", "crio"), ("containerd", "containerd")];
-        names.into_iter().find(|(part, _)| named(part)).map(|(_, name)| name)
+        names.into_iter().find(|(part, _)| has(part)).map(|(_, name)| name)
     });
     if let Some(used) = used.filter(|used| found.iter().any(|runtime| runtime.name == *used)) {
         found.retain(|runtime| runtime.name == used);
