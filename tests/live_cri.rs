@@ -125,6 +125,12 @@ fn with_its_cri_on_then_hung_then_gone() {
     let reason = config["reason"].as_str().unwrap();
     assert!(["no-runtime-config", "tells-driver"].contains(&reason), "{config:#}");
 
+    // A host that is mounted somewhere has its sockets there: they are found in its tree, and lead to who listens.
+    let rule = "check: container-runtime\n    with: { socket: /c.sock, kubernetesVersion: '1.28' }";
+    let root = containerd.directory.path().to_str().expect("a path").to_owned();
+    let mounted = preflight_with(&policy(&[rule]), &["-c", "-", "-o", "json", "--root", &root]).report();
+    assert_eq!(mounted.brief("container-runtime//c.sock"), "pass ready", "{mounted}");
+
     containerd.signal("-STOP");
     let began = Instant::now();
     let report = asked(&socket);

@@ -20,6 +20,7 @@ pub mod node;
 pub mod quantity;
 pub mod range;
 pub mod registry;
+pub mod toml;
 pub mod touch;
 pub mod value;
 pub mod yaml;

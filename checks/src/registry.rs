@@ -5,13 +5,13 @@
 use crate::{
     check::{Check, DynCheck},
     checks::{
-        Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupHierarchy, ClockCheck,
-        ClusterNetworks, ContainerRuntime, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns, Entropy,
-        EnvironmentCheck, Executables, Files, Filesystems, Firewall, Hostname, Http, Hugepages, Identity,
-        Interfaces, Iptables, Joined, KernelConfigCheck, KernelLogCheck, KernelModules, KernelRestrictions,
-        KernelVersion, KubeletCheck, KubernetesFeatures, Limits, MemoryCheck, MountsCheck, Namespaces, Numa,
-        OperatingSystem, Packages, Ports, Pressure, Privileges, Proxy, ResolvConfCheck, Seccomp, Selinux,
-        Swap, Sysctl, Tcp, Users,
+        Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupDriver, CgroupHierarchy,
+        ClockCheck, ClusterNetworks, ContainerRuntime, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns,
+        Entropy, EnvironmentCheck, Executables, Files, Filesystems, Firewall, Hostname, Http, Hugepages,
+        Identity, Interfaces, Iptables, Joined, KernelConfigCheck, KernelLogCheck, KernelModules,
+        KernelRestrictions, KernelVersion, KubeletCheck, KubernetesFeatures, Limits, MemoryCheck,
+        MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Privileges, Proxy,
+        ResolvConfCheck, RuntimeConfig, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
     },
 };
 use schemars::{Schema, SchemaGenerator};
@@ -81,6 +81,8 @@ checks![
     ContainerRuntime,
     KubeletCheck,
     Joined,
+    CgroupDriver,
+    RuntimeConfig,
 ];
 
 /// The check called `id`.

@@ -150,11 +150,13 @@ fn the_cgroup_driver() {
 
 #[test]
 fn the_line_that_switches_it_off() {
-    let memory = || at(Memory::new(), CONTAINERD, "no CRI: unknown service");
-    let config = "version = 2\n# disabled_plugins = [\"cri\"]\ndisabled_plugins = [\"cri\"]\n";
+    let memory = || at(Memory::new(), CONTAINERD, "no CRI: unknown service").file("/usr/bin/containerd", "");
+    let config = "# disabled_plugins = [\"cri\"]\ndisabled_plugins = [\n  \"cri\",\n]\n";
     let found = one("{}", memory().file("/etc/containerd/config.toml", config));
-    assert!(found.all_notes()[0].contains("line 3"), "{:?}", found.all_notes());
-    assert!(found.mend().unwrap().persistent[0].contains("line 3"));
+    assert!(found.all_notes()[0].contains("/etc/containerd/config.toml"), "{:?}", found.all_notes());
+    let where_to = &found.mend().unwrap().persistent[0];
+    assert!(where_to.contains("config.toml:2"), "{where_to}");
+    assert_eq!(found.cause().unwrap().name, crate::checks::runtime_config::DISABLED);
     let found = one("{}", memory());
     assert!(found.all_notes()[0].contains("log"), "{:?}", found.all_notes());
 }
