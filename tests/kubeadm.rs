@@ -220,6 +220,32 @@ fn the_findings_of_these_rules_carry_the_names() {
     }
 }
 
+/// What kubeadm 1.20.2 said of a machine such as this one (2026-11-22): `kubeadm init phase preflight` and `join`.
+const RECORDED: &str = "
+[preflight] WARNING: Couldn't create the interface used for talking to the container runtime: crictl is required
+\t[WARNING FileExisting-ebtables]: ebtables not found in system path
+\t[WARNING FileExisting-ethtool]: ethtool not found in system path
+\t[WARNING FileExisting-socat]: socat not found in system path
+\t[WARNING Hostname]: hostname \"node1\" could not be reached
+\t[WARNING Service-Kubelet]: kubelet service is not enabled, please run 'systemctl enable kubelet.service'
+\t[ERROR FileExisting-crictl]: crictl not found in system path
+\t[ERROR FileContent--proc-sys-net-ipv4-ip_forward]: /proc/sys/net/ipv4/ip_forward contents are not set to 1
+\t[ERROR FileExisting-conntrack]: conntrack not found in system path
+\t[ERROR FileExisting-iptables]: iptables not found in system path
+\t[ERROR KubeletVersion]: couldn't get kubelet version: cannot execute 'kubelet --version'";
+
+#[test]
+fn every_line_that_kubeadm_printed_here_has_its_finding() {
+    let report = preflight(&["--set", "kubernetesVersion=1.20", "-o", "json"]).report();
+    let names: BTreeSet<&str> = report.findings().iter().filter_map(|f| f["kubeadm"].as_str()).collect();
+    let said = RECORDED.lines().filter_map(|line| line.trim_start().strip_prefix('[')?.split_once("]: "));
+    let said: Vec<&str> = said.filter_map(|(name, _)| name.split_once(' ').map(|(_, name)| name)).collect();
+    assert_eq!(said.len(), 10);
+    for name in said.into_iter().chain(["CRI"]) {
+        assert!(names.contains(name), "{name} is not among {names:?}");
+    }
+}
+
 #[test]
 fn the_page_is_made_from_the_table() {
     let mut page = "# kubeadm's checks and preflight's\n
