@@ -28,6 +28,15 @@ def executed(program):
     return names
 
 
+def with_twins(program, names):
+    """Them and the other names of the same functions: the linker folds what is the same, and keeps whichever it met first."""
+    listed = subprocess.run(["nm", program], capture_output=True, text=True, check=True).stdout
+    at = {}
+    for address, _, name in (line.split(None, 2) for line in listed.splitlines() if line[:1].strip()):
+        at.setdefault(address, set()).add(name)
+    return set().union(*(twins for twins in at.values() if twins & names)) | names
+
+
 def pattern(symbol):
     """The symbol without its hashes; nothing where it is none of Rust."""
     legacy = re.fullmatch(r"(_ZN.*)17h[0-9a-f]{16}E.*", symbol)
@@ -40,7 +49,8 @@ def pattern(symbol):
 
 def main():
     [program] = sys.argv[1:] or sys.exit(__doc__)
-    patterns = sorted({pattern(symbol) for symbol in executed(program)} - {None})
+    names = with_twins(program, executed(program))
+    patterns = sorted({pattern(symbol) for symbol in names} - {None})
     lines = [f"    *(.text*.{p})" for p in patterns]  # also .text.unlikely
     script = pathlib.Path(__file__).with_name("layout.ld")
     text = "/* Made by build/layout.py, which says what it is for. */\nSECTIONS\n{\n  .text.run : {\n"
