@@ -48,6 +48,9 @@ pub struct CgroupDriverParams {
     /// Whether kubeadm will configure the kubelet where there is none yet: with `systemd`. Otherwise a kubelet without a
     /// word uses cgroupfs. Default: true.
     pub kubeadm: bool,
+    /// The driver that the kubelet will be given, where none is configured yet: `systemd`, `cgroupfs`. Default, and where it is
+    /// an empty word: kubeadm's own.
+    pub planned: String,
     /// The version of the kubelet that shall run here, where none is installed. Default: not known.
     pub kubernetes_version: Option<String>,
     /// Whether a runtime that runs is asked for its driver (RuntimeConfig of the CRI). Default: true.
@@ -56,7 +59,7 @@ pub struct CgroupDriverParams {
 
 impl Default for CgroupDriverParams {
     fn default() -> Self {
-        Self { kubeadm: true, kubernetes_version: None, ask: true }
+        Self { kubeadm: true, planned: String::new(), kubernetes_version: None, ask: true }
     }
 }
 
@@ -75,6 +78,13 @@ impl Check for CgroupDriver {
         since: "0.1.0",
         kubeadm: Some("IsDockerSystemdCheck"),
     };
+
+    fn validate(params: &CgroupDriverParams) -> Result<(), String> {
+        if params.planned.is_empty() || Driver::named(&params.planned).is_some() {
+            return Ok(());
+        }
+        Err(format!("there is no cgroup driver `{}`; there are systemd and cgroupfs", params.planned))
+    }
 
     fn run(params: &CgroupDriverParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         let found = runtimes::find(params.ask, node);

@@ -55,6 +55,9 @@ pub struct CgroupHierarchyParams {
     pub accept: Option<Vec<LayoutKind>>,
     /// The version of Kubernetes that the node will run, for example `1.35`. Without it, the newest rules hold.
     pub kubernetes_version: Option<String>,
+    /// What the kubelet is told by failCgroupV1: `true`, `false`, or an empty word, as of an input that is not set, for its
+    /// default. With `false` a layout of version 1 is a warning as long as the kubelet has code for it.
+    pub fail_cgroup_v1: String,
 }
 
 /// The check `cgroup-hierarchy`.
@@ -76,6 +79,9 @@ impl Check for CgroupHierarchy {
 
     fn validate(params: &CgroupHierarchyParams) -> Result<(), String> {
         params.kubernetes_version.as_deref().map(kubernetes::parse).transpose()?;
+        if !["", "true", "false"].contains(&params.fail_cgroup_v1.as_str()) {
+            return Err(format!("failCgroupV1 `{}` is neither true nor false", params.fail_cgroup_v1));
+        }
         match &params.accept {
             Some(accept) if accept.is_empty() => Err("`accept` is empty: no node could pass".into()),
             Some(accept) if accept.contains(&LayoutKind::None) => {
@@ -164,12 +170,22 @@ fn by_kubelet(
         LayoutKind::Hybrid => "hybrid, which the kubelet takes for cgroup v1",
         _ => "cgroup v1",
     };
+    let told = params.fail_cgroup_v1.as_str();
     let step = CGROUP_V1.at(&version.unwrap_or(NEWEST));
     match step.map(|step| step.stage) {
         Some(Stage::Stable) => {
             pass(kind.as_str(), format!("the cgroup layout is {layout}; {kubelet} supports that"))
         }
-        Some(Stage::Maintenance) => refuse(
+        Some(Stage::Maintenance | Stage::Refused) if told == "false" => refuse(
+            Severity::Warn,
+            "tolerated",
+            format!(
+                "the cgroup layout is {layout}; {kubelet} starts on it only because failCgroupV1 is false"
+            ),
+        )
+        .causes(kind.cause())
+        .note("version 1 gets no new features, and the kubelet's code for it will go"),
+        Some(Stage::Maintenance) if told != "true" => refuse(
             Severity::Warn,
             "maintenance",
             format!("the cgroup layout is {layout}; for {kubelet} that is in maintenance mode"),
@@ -328,6 +344,7 @@ mod tests {
         let params = CgroupHierarchyParams {
             accept: accept.map(<[_]>::to_vec),
             kubernetes_version: kubernetes.map(str::to_owned),
+            fail_cgroup_v1: String::new(),
         };
         CgroupHierarchy::validate(&params).unwrap();
         let node = Node::in_memory(Memory::new().file("/proc/self/mounts", mounts));
@@ -468,11 +485,40 @@ mod tests {
     #[test]
     fn parameters_that_make_no_sense_are_refused() {
         let refused = |accept: Option<Vec<LayoutKind>>, version: Option<&str>| {
-            let params = CgroupHierarchyParams { accept, kubernetes_version: version.map(str::to_owned) };
+            let params = CgroupHierarchyParams {
+                accept,
+                kubernetes_version: version.map(str::to_owned),
+                ..CgroupHierarchyParams::default()
+            };
             CgroupHierarchy::validate(&params).is_err()
         };
         assert!(refused(None, Some("foo")));
         assert!(refused(Some(vec![]), None));
         assert!(refused(Some(vec![LayoutKind::None]), None));
+    }
+
+    #[test]
+    fn what_the_kubelet_is_told_counts() {
+        let node = Node::in_memory(Memory::new().file("/proc/self/mounts", V1));
+        for (told, kubernetes, reason) in [
+            ("false", "1.36", "tolerated"),
+            ("false", "1.33", "tolerated"),
+            ("true", "1.33", "refused"),
+            ("", "1.33", "maintenance"),
+            ("", "1.36", "refused"),
+            ("false", "1.30", "v1"),
+        ] {
+            let params = CgroupHierarchyParams {
+                kubernetes_version: Some(kubernetes.to_owned()),
+                fail_cgroup_v1: told.to_owned(),
+                accept: None,
+            };
+            let mut out = Findings::default();
+            CgroupHierarchy::run(&params, &node, &mut out).unwrap();
+            assert_eq!(out.into_inner()[0].0.reason(), reason, "{told} {kubernetes}");
+        }
+        let wrong =
+            CgroupHierarchyParams { fail_cgroup_v1: "no".to_owned(), ..CgroupHierarchyParams::default() };
+        assert!(CgroupHierarchy::validate(&wrong).is_err());
     }
 }

@@ -71,6 +71,10 @@ fn by_default(params: &CgroupDriverParams, kubelet: &Kubelet) -> Found<Driver> {
         let seen = Evidence::new(&file.path, "has no cgroupDriver, whose default is cgroupfs");
         return Found { value: Driver::Cgroupfs, seen };
     }
+    if let Some(value) = Driver::named(&params.planned) {
+        let seen = Evidence::new("policy", format!("planned: {}", params.planned));
+        return Found { value, seen };
+    }
     let (value, why) = if params.kubeadm {
         (Driver::Systemd, "does not exist; kubeadm writes cgroupDriver: systemd")
     } else {

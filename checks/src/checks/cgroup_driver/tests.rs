@@ -165,3 +165,24 @@ fn what_the_runtime_says_itself_goes_before_its_files() {
     let unasked = CgroupDriverParams { ask: false, ..CgroupDriverParams::default() };
     assert_ne!(ask(&unasked, &answer("systemd")).reason(), "systemd");
 }
+
+#[test]
+fn a_driver_that_is_planned_stands_in_for_the_kubelet() {
+    let node = |driver: bool| {
+        let memory = Memory::new().file("/run/systemd/system/x", "").file("/proc/1/comm", "systemd\n");
+        Node::in_memory(memory.file(CONFIG, containerd(driver)).file(PROGRAMS[0], MAJOR(1)))
+    };
+    let ask = |planned: &str, driver| {
+        let params = CgroupDriverParams { planned: planned.to_owned(), ..CgroupDriverParams::default() };
+        CgroupDriver::validate(&params).unwrap();
+        let mut out = Findings::default();
+        CgroupDriver::run(&params, &node(driver), &mut out).unwrap();
+        out.into_inner().remove(0).0.reason()
+    };
+    assert_eq!(
+        (ask("", false), ask("systemd", false), ask("cgroupfs", false)),
+        ("mismatch", "mismatch", "two-managers")
+    );
+    let wrong = CgroupDriverParams { planned: "runc".to_owned(), ..CgroupDriverParams::default() };
+    assert!(CgroupDriver::validate(&wrong).is_err());
+}
