@@ -99,7 +99,8 @@ fn without(node: &Node) -> Finding {
         Ok(init) => {
             let name = init.name.as_deref().unwrap_or("not known");
             let why = format!("the init system is {name}, whose services are not looked for here");
-            return undetermined(&Unknown::new(why).tried(init.proof.clone().into_evidence()));
+            return undetermined(&Unknown::new(why).tried(init.proof.clone().into_evidence()))
+                .follows(MISSING);
         }
         // A tree is not booted: what is installed in it tells.
         Err(unknown) => match systemd_of(node) {
