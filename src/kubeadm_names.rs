@@ -43,7 +43,7 @@ pub const NAMES: &[&str] = &[
 /// The name that ignores everything.
 pub(crate) const ALL: &str = "all";
 
-/// Whether kubeadm has or had a check of this name, or it is [`ALL`]; the name in lower case.
+/// Whether kubeadm has or had a check of this name, or it is `all`; the name in lower case.
 #[must_use]
 pub fn is_known(lower: &str) -> bool {
     lower == ALL

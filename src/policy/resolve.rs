@@ -64,7 +64,7 @@ pub struct Overrides<'a> {
     pub sets: &'a [(String, String)],
     /// What a kubeadm file says. What the policy has no input for is passed over.
     pub given: &'a [Given],
-    /// Asked for `kubernetesVersion` where everybody leaves it at [`AUTO`]: what the node itself tells.
+    /// Asked for `kubernetesVersion` where everybody leaves it at `auto`: what the node itself tells.
     pub detect: Option<&'a dyn Fn() -> Option<Given>>,
 }
 

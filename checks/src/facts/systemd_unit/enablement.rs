@@ -19,9 +19,9 @@ pub enum Enablement {
     Enabled,
     /// The same by a link in /run, which the next boot does not have.
     EnabledRuntime,
-    /// It has an [Install] section, and no link is there.
+    /// It has a section `[Install]`, and no link is there.
     Disabled,
-    /// It has no [Install] section: what wants it can't be told from its files.
+    /// It has no section `[Install]`: what wants it can't be told from its files.
     Static,
     /// It can't be started.
     Masked,
