@@ -166,6 +166,7 @@ impl Case<'_> {
             Asked::Hung(seen) => {
                 let why = Unknown::new("it gave no answer within a second").tried([seen]);
                 let finding = unknown(&why.needs("a runtime that answers: look at its log"));
+                // KubeletConfiguration v1beta1, runtimeRequestTimeout: 2m by default.
                 out.push(finding.note("a kubelet waits two minutes for it, and gives up"));
             }
             Asked::NoCri(seen) => out.push(no_cri::finding(self.severity, socket, self.node, seen)),
@@ -279,7 +280,16 @@ impl Case<'_> {
                 let message = "a kubelet of this version takes cgroupDriver from its own file";
                 Finding::not_applicable(subject, message, runtime.evidence.last().cloned())
             }
-            Config::Unknown => return None,
+            // v1alpha2 has no such question.
+            Config::Unknown if runtime.api != "v1" => return None,
+            Config::Unknown => {
+                let fault =
+                    runtime.config_fault.as_deref().unwrap_or("its answer names no driver that is known");
+                let why = Unknown::new(fault).tried(runtime.evidence.iter().cloned());
+                let message =
+                    format!("whether {} tells its cgroup driver could not be determined", runtime.name);
+                Finding::undetermined(Severity::Warn, subject, "unknown", message, &why)
+            }
         };
         Some(finding.kubeadm("ContainerRuntimeVersion"))
     }

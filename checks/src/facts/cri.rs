@@ -30,6 +30,8 @@ pub struct Runtime {
     pub status_fault: Option<String>,
     /// What it says of its cgroup driver.
     pub config: Config,
+    /// Why it did not say that, where the question failed.
+    pub config_fault: Option<String>,
     /// What was seen.
     pub evidence: Vec<Evidence>,
 }
@@ -87,6 +89,7 @@ impl Runtime {
             conditions: conditions.filter_map(condition).collect(),
             status_fault: text(&whole, "statusFault"),
             config,
+            config_fault: text(&whole, "runtimeConfigFault"),
             evidence: Vec::new(),
         })
     }
