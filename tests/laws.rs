@@ -115,6 +115,9 @@ checks:
   - id: no-restrictions
     check: kernel-restrictions
     with: {needs: [tracing, unsigned-modules, modules, unprivileged-bpf, io-uring, kexec]}
+  - id: own-services
+    check: services
+    with: {services: [kubelet, {name: containerd, state: inactive, enabled: false}, {name: dbus, anyOf: [dbus-broker], enabled: true, delegate: [cpu]}, {name: systemd-journald.service, state: any, enabled: false}, {name: no-such.timer, state: inactive}, {name: sshd, anyOf: [ssh, dropbear], state: any, enabled: true, optional: true}]}
   - id: old-systemd
     check: operating-system
     with: {systemd: true, systemdVersion: '<250', architectures: [arm64, s390x], distributions: [{id: debian, version: '>=99'}]}

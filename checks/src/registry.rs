@@ -11,7 +11,7 @@ use crate::{
         Identity, Interfaces, Iptables, Joined, KernelConfigCheck, KernelLogCheck, KernelModules,
         KernelRestrictions, KernelVersion, KubeletCheck, KubernetesFeatures, Limits, MemoryCheck,
         MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Privileges, Proxy,
-        ResolvConfCheck, RuntimeConfig, Seccomp, Selinux, Swap, Sysctl, Tcp, Users,
+        ResolvConfCheck, RuntimeConfig, Seccomp, Selinux, Services, Swap, Sysctl, Tcp, Users,
     },
 };
 use schemars::{Schema, SchemaGenerator};
@@ -83,6 +83,7 @@ checks![
     Joined,
     CgroupDriver,
     RuntimeConfig,
+    Services,
 ];
 
 /// The check called `id`.

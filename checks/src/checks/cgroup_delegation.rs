@@ -6,7 +6,8 @@ mod owners;
 mod place;
 mod remedies;
 mod troubles;
-mod unit;
+
+pub(super) use remedies::drop_in;
 
 use crate::{
     check::{Check, Meta},

@@ -1,11 +1,13 @@
 //! The files of a unit of systemd's system manager: the fragment, its drop-ins, and what they assign, in systemd's order.
 
 mod command;
+mod delegate;
 mod enablement;
 mod lookup;
 mod syntax;
 
 pub use command::{Command, Variables, Word, words};
+pub use delegate::{DELEGABLE, Delegate, delegate};
 pub use enablement::Enablement;
 pub use syntax::Assignment;
 

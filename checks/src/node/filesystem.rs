@@ -333,13 +333,7 @@ impl Door for Filesystem {
         if self.origin != Origin::Live {
             // A socket of a mounted host leads to who listens there. It is found as every path of the tree is, and connected to
             // by the handle of what was found.
-            if let Probe::Cri { socket, millis } = probe {
-                let handle = self.open(socket, OFlags::PATH)?;
-                let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&handle));
-                return Probe::Cri { socket: path, millis: *millis }
-                    .ask(&|path| self.open(path, OFlags::RDONLY));
-            }
-            return Err(ReadError::new(probe.call(), ReadErrorKind::LiveOnly));
+            return probe.ask_by_sockets(&|socket| self.open(socket, OFlags::PATH));
         }
         // Not O_PATH: perf_event_open takes no such handle (EBADF).
         probe.ask(&|path| self.open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK))

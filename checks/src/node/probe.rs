@@ -1,6 +1,7 @@
 //! Named questions that no file answers: what is asked of the live machine by a system call or a program, and its answer
 //! as a text that can be kept and given again.
 
+mod answer;
 mod connect;
 mod cri;
 mod disk;
@@ -10,14 +11,17 @@ mod lookup;
 mod netlink;
 mod nftables;
 mod run;
+mod systemd;
+mod unix;
 
+pub use answer::{Answer, Probed};
 pub use kernel_log::LogKind;
 pub(crate) use kernel_log::micros;
 
 use super::{Allow, ReadError, ReadErrorKind, sys};
-use crate::{errno, evidence::Evidence};
+use crate::errno;
 use rustix::{
-    fd::{AsFd as _, OwnedFd},
+    fd::{AsFd as _, AsRawFd as _, OwnedFd},
     io::Errno,
 };
 use std::{
@@ -65,6 +69,16 @@ pub enum Probe {
     Cri {
         /// The path of its socket.
         socket: String,
+        /// How long all of it may take, in milliseconds.
+        millis: u32,
+    },
+    /// In which state systemd's system manager has units, and which version it is. No unit is loaded for it, and no service
+    /// started.
+    Units {
+        /// Their names.
+        names: Vec<String>,
+        /// Whether to ask by way of the system bus, and not at the manager's own socket.
+        by_bus: bool,
         /// How long all of it may take, in milliseconds.
         millis: u32,
     },
@@ -139,6 +153,7 @@ impl Probe {
             Self::Listeners => "netlink(SOCK_DIAG_BY_FAMILY, TCP_LISTEN)",
             Self::KernelLog => "syslog(SYSLOG_ACTION_READ_ALL)",
             Self::Cri { .. } => "CRI",
+            Self::Units { .. } => "systemd",
             Self::Run { .. } => "run",
             Self::Lookup { .. } => "DNS",
             Self::Connect { .. } => "connect(2)",
@@ -158,6 +173,7 @@ impl Probe {
             | Self::DiskLatency { directory, .. } => directory.into(),
             Self::Run { program, .. } => program.into(),
             Self::Cri { socket, .. } => socket.into(),
+            Self::Units { names, .. } => names.join(" ").into(),
             Self::Lookup { server, name, v6, .. } => {
                 format!("{server}: {name} {}", if *v6 { "AAAA" } else { "A" }).into()
             }
@@ -184,6 +200,7 @@ impl Probe {
             | Self::Nftables
             | Self::Listeners
             | Self::Cri { .. }
+            | Self::Units { .. }
             | Self::KernelLog => None,
             Self::DiskLatency { .. } => Some(Allow::Write),
             Self::Run { .. } => Some(Allow::Exec),
@@ -207,6 +224,7 @@ impl Probe {
             Self::Listeners => listeners::dump().map_err(Into::into),
             Self::Run { program, arguments, millis } => return answer(run::run(program, arguments, *millis)),
             Self::Cri { socket, millis } => return answer(cri::ask(socket, *millis)),
+            Self::Units { names, by_bus, millis } => return answer(systemd::ask(names, *by_bus, *millis)),
             Self::Lookup { server, name, v6, millis } => {
                 return answer(lookup::lookup((*server, lookup::PORT).into(), name, *v6, *millis));
             }
@@ -223,6 +241,24 @@ impl Probe {
             }
         };
         Ok(answer.map_or_else(|e| Answer::Errno(errno_name(&e)), Answer::Works))
+    }
+}
+
+impl Probe {
+    /// Asks who listens at the sockets of a mounted host; `open` opens one, without connecting to it.
+    pub(super) fn ask_by_sockets(
+        &self,
+        open: &dyn Fn(&str) -> Result<OwnedFd, ReadError>,
+    ) -> Result<Answer, ReadError> {
+        let by_handle = |handle: &OwnedFd| format!("/proc/self/fd/{}", handle.as_raw_fd());
+        match self {
+            Self::Cri { socket, millis } => answer(cri::ask(&by_handle(&open(socket)?), *millis)),
+            Self::Units { names, by_bus: false, millis } => {
+                let socket = open(systemd::PRIVATE)?;
+                answer(systemd::ask_at(&by_handle(&socket), None, names, *millis))
+            }
+            _ => Err(ReadError::new(self.call(), ReadErrorKind::LiveOnly)),
+        }
     }
 }
 
@@ -248,89 +284,6 @@ impl fmt::Display for Probe {
         // By which server, at which address; the others are on a file.
         let on = if self.takes() == Some(Allow::Network) { "" } else { "on " };
         self.about().map_or(Ok(()), |about| write!(f, " {on}{about}"))
-    }
-}
-
-/// What the machine answered. As a text it is `ok`, `ok, …` or the name of an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It worked; the whole text.
-    Works(String),
-    /// It failed with the error of this name (`EPERM`), or `errno 95` where it has none here.
-    Errno(String),
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Works(text) | Self::Errno(text)) = self;
-        f.write_str(text)
-    }
-}
-
-impl From<&str> for Answer {
-    fn from(text: &str) -> Self {
-        if text == "ok" || text.starts_with("ok, ") {
-            Self::Works(text.to_owned())
-        } else {
-            Self::Errno(text.to_owned())
-        }
-    }
-}
-
-/// What came of asking one question.
-#[derive(Debug)]
-pub struct Probed {
-    pub(super) probe: Probe,
-    pub(super) result: Result<Answer, ReadError>,
-}
-
-impl Probed {
-    /// The system call, as it is named in evidence.
-    #[must_use]
-    pub fn call(&self) -> &'static str {
-        self.probe.call()
-    }
-
-    /// The kernel's answer.
-    ///
-    /// # Errors
-    /// Where the question could not be put: not on a live node, or the directory could not be opened.
-    pub fn answer(&self) -> Result<&Answer, &ReadError> {
-        self.result.as_ref()
-    }
-
-    /// Whether it works.
-    #[must_use]
-    pub fn works(&self) -> bool {
-        matches!(self.result, Ok(Answer::Works(_)))
-    }
-
-    /// What stands behind `ok, ` in the answer; empty for a mere `ok`. None where it did not work.
-    #[must_use]
-    pub fn details(&self) -> Option<&str> {
-        match &self.result {
-            Ok(Answer::Works(text)) => Some(text.strip_prefix("ok, ").unwrap_or_default()),
-            _ => None,
-        }
-    }
-
-    /// The name of the error that the kernel gave.
-    #[must_use]
-    pub fn errno(&self) -> Option<&str> {
-        match &self.result {
-            Ok(Answer::Errno(name)) => Some(name),
-            _ => None,
-        }
-    }
-
-    /// What was seen, as evidence. None where there is no live kernel to ask.
-    #[must_use]
-    pub fn evidence(&self) -> Option<Evidence> {
-        match &self.result {
-            Ok(answer) => Some(Evidence::new(self.call(), answer.to_string())),
-            Err(e) if e.kind == ReadErrorKind::LiveOnly => None,
-            Err(e) => Some(Evidence::new(self.call(), e.to_string())),
-        }
     }
 }
 

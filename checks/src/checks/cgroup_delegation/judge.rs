@@ -5,7 +5,6 @@ use super::{
     place::{Role, Spot},
     remedies,
     troubles::{Found, Trouble},
-    unit,
 };
 use crate::{
     checks::cgroup_controllers,
@@ -213,7 +212,9 @@ impl Case<'_> {
 
     /// Whether systemd would have to enable `name` below the step with that index, and never does.
     fn is_systemds(&self, way: &[Step<'_>], at: usize, name: &str) -> bool {
-        self.spot.role != Role::System && unit_below(way, at).is_some() && !unit::DELEGABLE.contains(&name)
+        self.spot.role != Role::System
+            && unit_below(way, at).is_some()
+            && !systemd_unit::DELEGABLE.contains(&name)
     }
 
     /// What stops `name` first.
@@ -352,7 +353,7 @@ impl Case<'_> {
     /// A controller that systemd would pass on if the unit asked for it.
     fn by_unit(&self, unit: &str, names: &[&str], trouble: Trouble) -> Trouble {
         let trouble = trouble.follows(unit_cause(unit));
-        match unit::delegate(self.node, unit) {
+        match systemd_unit::delegate(self.node, unit) {
             Ok(delegate) if names.iter().all(|n| delegate.names(n)) => trouble
                 .note(format!("{unit} asks for it by `Delegate=`, and was started before it did"))
                 .evidence(delegate.seen)
@@ -394,7 +395,7 @@ impl Case<'_> {
                 .collect()
         };
         for unit in units {
-            match unit::delegate(self.node, &unit) {
+            match systemd_unit::delegate(self.node, &unit) {
                 Ok(delegate) if delegate.on => found.saw(delegate.seen),
                 Ok(delegate) => {
                     let message =

@@ -1,13 +1,12 @@
 //! How to make a controller arrive, or a cgroup ready to hand it on.
 
-use super::unit;
 use crate::{
     facts::{cgroup::tree::Step, systemd_unit},
     finding::{Remedy, Risk},
 };
 
 /// A drop-in with `Delegate=` for a unit of systemd's system manager.
-pub(super) fn drop_in(unit: &str) -> Remedy {
+pub(in crate::checks) fn drop_in(unit: &str) -> Remedy {
     if systemd_unit::kind(unit) == Some("scope") {
         return Remedy::new(format!(
             "Have {unit} made with `Delegate=yes` by whoever makes it; what is started in a login session can be run \
@@ -18,7 +17,7 @@ pub(super) fn drop_in(unit: &str) -> Remedy {
     }
     let name = systemd_unit::template(unit).unwrap_or_else(|| unit.to_owned());
     let is_user = name == "user@.service";
-    let value = if is_user { unit::DELEGABLE.join(" ") } else { "yes".to_owned() };
+    let value = if is_user { systemd_unit::DELEGABLE.join(" ") } else { "yes".to_owned() };
     let file = format!("/etc/systemd/system/{name}.d/delegate.conf");
     let effect =
         if is_user { "which ends everything that this user runs" } else { "which interrupts what it does" };

@@ -5,16 +5,14 @@ use crate::{
     evidence::{Evidence, Proof, Unknown},
     facts::{
         kubelet::UNIT,
+        service_manager::OpenRcService,
         systemd_unit::{Enablement, Unit, absent},
     },
     finding::{Finding, Remedy, Risk, Severity},
-    node::{Node, Origin, ReadErrorKind},
+    node::Node,
 };
 
 const SUBJECT: &str = "unit";
-/// OpenRC: the service, and the levels that start it at boot (openrc-run(8), rc(8)).
-const OPENRC: &str = "/etc/init.d/kubelet";
-const LEVELS: [&str; 2] = ["/etc/runlevels/default", "/etc/runlevels/boot"];
 
 pub(super) fn judge(node: &Node) -> Finding {
     match &node.kubelet().unit {
@@ -84,29 +82,18 @@ fn of_systemd(unit: &Unit, node: &Node) -> Finding {
     }
 }
 
-/// No unit of systemd: another init system may have a service, or the node has none.
+/// No unit of systemd: OpenRC may have a service, or the node has none.
 fn without(node: &Node) -> Finding {
-    match node.kind(OPENRC) {
-        Ok(_) => return of_openrc(node),
-        Err(e) if !e.is_missing() => return undetermined(&e.unknown()),
-        Err(_) => {}
+    match node.openrc_service("kubelet") {
+        Ok(Some(service)) => return of_openrc(service),
+        Ok(None) => {}
+        Err(unknown) => return undetermined(&unknown),
     }
-    let by = match node.init() {
-        Ok(init) if init.is_systemd => init.proof.clone().into_evidence(),
-        Ok(init) if node.kind("/etc/init.d").is_ok() && node.kind("/etc/runlevels").is_ok() => {
-            init.proof.clone().into_evidence()
-        }
-        Ok(init) => {
-            let name = init.name.as_deref().unwrap_or("not known");
-            let why = format!("the init system is {name}, whose services are not looked for here");
-            return undetermined(&Unknown::new(why).tried(init.proof.clone().into_evidence()))
-                .follows(MISSING);
-        }
-        // A tree is not booted: what is installed in it tells.
-        Err(unknown) => match systemd_of(node) {
-            Some(seen) => vec![seen],
-            None => return undetermined(unknown),
-        },
+    let by = match node.service_manager() {
+        Ok((_, by)) => by.clone(),
+        // Whoever starts services where there is no kubelet, has none of it.
+        Err(unknown) if node.init().is_ok() => return undetermined(unknown).follows(MISSING),
+        Err(unknown) => return undetermined(unknown),
     };
     let message = "no service starts the kubelet: there is no kubelet.service";
     Finding::problem(Severity::Warn, SUBJECT, "missing", message)
@@ -116,34 +103,14 @@ fn without(node: &Node) -> Finding {
         .follows(MISSING)
 }
 
-fn systemd_of(node: &Node) -> Option<Evidence> {
-    let places = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"];
-    let place = places.into_iter().find(|place| node.origin() == Origin::Root && node.kind(place).is_ok())?;
-    Some(Evidence::new(place, "exists"))
-}
-
-fn of_openrc(node: &Node) -> Finding {
-    let seen = Evidence::new(OPENRC, "exists");
-    for level in LEVELS {
-        let path = format!("{level}/kubelet");
-        let there = match node.link(&path) {
-            Ok(_) => true,
-            Err(e) if matches!(e.kind, ReadErrorKind::WrongKind(_)) => true,
-            Err(e) if e.is_missing() => false,
-            Err(e) => return undetermined(&e.unknown()),
-        };
-        if there {
-            let proof = Proof::new(seen).and(Evidence::new(path, "exists"));
-            return Finding::pass(
-                SUBJECT,
-                "enabled",
-                "OpenRC has a service kubelet and starts it at boot",
-                proof,
-            );
-        }
+fn of_openrc(service: OpenRcService) -> Finding {
+    let OpenRcService { script, level } = service;
+    if let Some(level) = level {
+        let message = "OpenRC has a service kubelet and starts it at boot";
+        return Finding::pass(SUBJECT, "enabled", message, Proof::new(script).and(level));
     }
     let message = "OpenRC has a service kubelet, and does not start it at boot";
     Finding::problem(Severity::Warn, SUBJECT, "disabled", message)
-        .evidence([seen, Evidence::new(LEVELS[0], "no kubelet")])
+        .evidence([script, Evidence::new("/etc/runlevels/default", "no kubelet")])
         .remedy(Remedy::new("Have the kubelet started at boot").persistent("rc-update add kubelet default"))
 }

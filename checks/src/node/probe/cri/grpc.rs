@@ -3,14 +3,11 @@
 //! HTTP/2 is the crate h2's; it wants a stream that says when it would block, and somebody who polls. One connection and one
 //! thread need no runtime for that: [`Session::run`] polls, and waits with poll(2) for what the stream waits for.
 
+use super::super::unix::{self, wait};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use prost::Message;
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with},
-};
+use rustix::event::PollFlags;
 use std::{
     cell::Cell,
     fmt,
@@ -74,16 +71,10 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects. A server whose queue is full takes no connection and refuses none: that is a time-out, too.
+    /// Connects.
     pub(super) fn open(path: &str, limit: Duration) -> io::Result<Self> {
         let until = Instant::now() + limit;
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        match connect(&fd, &SocketAddrUnix::new(path)?) {
-            Ok(()) => Ok(Self { stream: fd.into(), until }),
-            Err(Errno::AGAIN) => Err(ErrorKind::TimedOut.into()),
-            Err(e) => Err(e.into()),
-        }
+        Ok(Self { stream: unix::connect(path)?, until })
     }
 
     /// Lets `talk` call the server, until it has an answer or time is up.
@@ -115,17 +106,6 @@ fn drive<F: Future>(stream: UnixStream, until: Instant, make: impl FnOnce(Socket
         }
     }
     None
-}
-
-/// Waits until the socket is ready for what was tried; None where time is up.
-fn wait(socket: &UnixStream, what: PollFlags, until: Instant) -> Option<()> {
-    let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).ok()?;
-    let mut fds = [PollFd::new(socket, what)];
-    match poll(&mut fds, Some(&left)) {
-        Ok(0) => None,
-        Ok(_) | Err(Errno::INTR) => Some(()),
-        Err(_) => None,
-    }
 }
 
 /// Whether somebody asked to be polled again.

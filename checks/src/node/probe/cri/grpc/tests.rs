@@ -1,6 +1,7 @@
 //! Against servers that answer well, badly, endlessly or not at all, over real sockets.
 
 use super::{super::ask, *};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use std::{os::unix::net::UnixListener, path::PathBuf, thread};
 use tempfile::TempDir;
 

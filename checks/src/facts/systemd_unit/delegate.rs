@@ -1,22 +1,19 @@
 //! What a systemd unit says of `Delegate=`, read from its files in the order in which systemd reads them.
 
+use super::{Unit, absent};
 use crate::{
     evidence::{Evidence, Unknown},
-    facts::{
-        Known,
-        cgroup::table,
-        systemd_unit::{Unit, absent},
-    },
+    facts::{Known, cgroup::table},
     node::Node,
 };
 
 /// The controllers of cgroup v2 that systemd knows, so that `Delegate=` can name them (systemd.resource-control(5)).
 /// cpuset is among them since systemd 244.
-pub(super) const DELEGABLE: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+pub const DELEGABLE: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
 
 /// What `Delegate=` of a unit comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Delegate {
+pub struct Delegate {
     /// Whether anything is delegated: systemd leaves what lies below the unit alone.
     pub on: bool,
     all: bool,
@@ -26,8 +23,21 @@ pub(super) struct Delegate {
 }
 
 impl Delegate {
+    /// What the files of `unit` come to.
+    #[must_use]
+    pub fn of(unit: &Unit) -> Self {
+        let mut found = Self::default();
+        found.apply(unit);
+        if found.seen.is_empty() {
+            let no = || Evidence::new(&unit.fragment, "no Delegate=");
+            found.seen.push(unit.masked.clone().unwrap_or_else(no));
+        }
+        found
+    }
+
     /// Whether the unit asks for a controller.
-    pub(super) fn names(&self, controller: &str) -> bool {
+    #[must_use]
+    pub fn names(&self, controller: &str) -> bool {
         // `blkio` means io there, too (cgroup_controller_from_string(), src/basic/cgroup-util.c).
         let is_it = |name: &String| table::find(name).is_some_and(|k| k.name == controller);
         self.on && (self.all || self.names.iter().any(is_it)) && DELEGABLE.contains(&controller)
@@ -64,18 +74,13 @@ impl Delegate {
 ///
 /// # Errors
 /// When no file of the unit is found, or one can't be read: what it says is not known then.
-pub(super) fn delegate(node: &Node, unit: &str) -> Known<Delegate> {
-    let Some(unit) = node.systemd_unit(unit)? else {
-        return Err(Unknown::new(format!("no file of the unit {unit} was found"))
+pub fn delegate(node: &Node, unit: &str) -> Known<Delegate> {
+    match node.systemd_unit(unit)? {
+        Some(unit) => Ok(Delegate::of(&unit)),
+        None => Err(Unknown::new(format!("no file of the unit {unit} was found"))
             .tried(absent(unit))
-            .needs("run where systemd's unit files are, for example with --root on the host's root"));
-    };
-    let mut found = Delegate::default();
-    found.apply(&unit);
-    if found.seen.is_empty() {
-        found.seen.push(unit.masked.clone().unwrap_or_else(|| Evidence::new(&unit.fragment, "no Delegate=")));
+            .needs("run where systemd's unit files are, for example with --root on the host's root")),
     }
-    Ok(found)
 }
 
 #[cfg(test)]
