@@ -165,6 +165,45 @@ fn strangers_are_not_trusted() {
 }
 
 #[test]
+fn an_etcd_that_wants_to_know_who_asks() {
+    let set = format!(
+        "{WAIT}{CERTIFICATES}
+        make client client.example 29
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout stranger.key -out stranger.crt -subj /CN=stranger -days 9 2>/dev/null
+        mount -t tmpfs tmpfs /dev/shm; cp ca.crt client.crt client.key stranger.crt stranger.key /dev/shm
+        ETCD_UNSUPPORTED_ARCH=arm64 etcd --data-dir $DIR/etcd --listen-client-urls https://127.0.0.1:2379 \
+            --advertise-client-urls https://r.example:2379 --listen-peer-urls http://127.0.0.1:2380 --client-cert-auth \
+            --trusted-ca-file ca.crt --cert-file good.crt --key-file good.key >$DIR/log 2>&1 &
+        for _ in $(seq 500); do grep -q 'serving client requests' $DIR/log && break; sleep 0.02; done
+        grep -q 'serving client requests' $DIR/log"
+    );
+    let request = |id: &str, of: &str, requires: &str| {
+        format!(
+            "{{check: http, id: {id}, with: {{requests: [{{url: 'https://r.example:2379', path: /version, \
+             caFile: /dev/shm/ca.crt, certFile: /dev/shm/{of}.crt, keyFile: /dev/shm/{of}.key, \
+             version: {{field: etcdserver, requires: '{requires}'}}}}]}}}}"
+        )
+    };
+    let nobody = "{check: http, id: nobody, with: {requests: [{url: 'https://r.example:2379', caFile: /dev/shm/ca.crt}]}}";
+    let rules = [
+        request("known", "client", ">=3"),
+        request("newer", "client", ">=99"),
+        request("stranger", "stranger", ">=3"),
+        nobody.to_owned(),
+    ];
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let Some(report) = play("etcd", &set, &rules, &NETWORK) else { return };
+    for (rule, want) in [
+        ("known", "pass answers"),
+        ("newer", "fail wrong-version"),
+        ("stranger", "fail client-certificate"),
+        ("nobody", "fail client-certificate"),
+    ] {
+        assert_eq!(report.brief(&format!("{rule}/https://r.example:2379")), want, "{report}");
+    }
+}
+
+#[test]
 fn without_the_allowance_no_socket_is_made() {
     let rules = [
         "{check: dns, with: {names: [r.example]}}",

@@ -19,7 +19,7 @@ pub use door::{Access, Door, FileKind, Filesystem as FilesystemType, ReadError, 
 pub use filesystem::Filesystem;
 pub use memory::Memory;
 pub(crate) use probe::micros;
-pub use probe::{Answer, LogKind, Probe, Probed};
+pub use probe::{Answer, Identity, LogKind, Probe, Probed};
 pub use watch::Watch;
 
 use crate::evidence::{Evidence, Unknown};

@@ -16,10 +16,12 @@ use crate::{
         reach::{Reached, Unreached},
     },
     finding::{Finding, Findings, Remedy, Severity},
-    node::{Node, Probe},
+    node::{Identity, Node, Probe, Probed},
+    range::leading_version,
 };
 use answer::{Answer, Ended};
-use params::{HttpParams, HttpRequest};
+use params::{HttpParams, HttpRequest, VersionField};
+use semver::Version;
 use std::{net::SocketAddr, time};
 
 /// The check `http`.
@@ -46,28 +48,38 @@ impl Check for Http {
             if let Some(status) = request.status.iter().find(|status| !(100..600).contains(*status)) {
                 return Err(format!("{status} is no status of HTTP: they go from 100 to 599"));
             }
-            if let Some(path) = request.ca_file.as_ref().filter(|path| !path.starts_with('/')) {
+            if let Some(path) = request.path.as_ref().filter(|path| !path.starts_with('/')) {
+                return Err(format!("`{path}` is no path of a URL: it begins with /"));
+            }
+            let files = [&request.ca_file, &request.cert_file, &request.key_file];
+            let mut set = files.into_iter().flatten().filter(|path| !path.is_empty());
+            if let Some(path) = set.find(|path| !path.starts_with('/')) {
                 return Err(format!("`{path}` is not an absolute path"));
+            }
+            if request.cert_file.is_some() != request.key_file.is_some() {
+                return Err("a certificate is shown with its key: write both `certFile` and `keyFile`".into());
             }
         }
         Ok(())
     }
 
     fn limit(params: &HttpParams) -> Option<time::Duration> {
-        Some(waiting(params.time, params.requests.len()))
+        let all = params.requests.iter().map(|Written(request)| request.url.0.len()).sum();
+        Some(waiting(params.time, all))
     }
 
     fn run(params: &HttpParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         let asked: Vec<(&Url, &HttpRequest)> = params
             .requests
             .iter()
-            .filter_map(|Written(request)| Some((request.url.as_ref()?, request)))
+            .flat_map(|Written(request)| request.url.0.iter().map(move |url| (url, request)))
             .collect();
         if asked.is_empty() {
             let seen = Evidence::new("policy", "requests: each is empty");
             out.push(Finding::not_applicable("requests", "no URL is given", [seen]));
         }
-        let ways: Vec<Known<Way>> = asked.iter().map(|(url, _)| way(params, node, url)).collect();
+        let ways: Vec<Known<Way>> =
+            asked.iter().map(|(url, request)| way(params, node, url, request)).collect();
         let open: Vec<&Way> = ways.iter().flatten().collect();
         let targets: Vec<&Endpoint> = open.iter().map(|way| &way.to).collect();
         node.reach_ahead(&targets, millis(params.time), |at, address| open[at].probe(address));
@@ -92,6 +104,8 @@ struct Way {
     to: Endpoint,
     by_proxy: bool,
     url: Url,
+    identity: Option<Identity>,
+    body: bool,
     millis: u32,
 }
 
@@ -105,15 +119,27 @@ impl Way {
             host: host.clone(),
             port: *port,
             path: path.clone(),
+            identity: self.identity.clone(),
+            body: self.body,
             millis: self.millis,
         }
     }
 }
 
 /// The server itself, or the proxy that the environment of this process names for it.
-fn way(params: &HttpParams, node: &Node, url: &Url) -> Known<Way> {
-    let millis = millis(params.time);
-    let direct = Way { to: url.endpoint.clone(), by_proxy: false, url: url.clone(), millis };
+fn way(params: &HttpParams, node: &Node, url: &Url, request: &HttpRequest) -> Known<Way> {
+    let mut whole = url.clone();
+    if let Some(path) = request.path.as_ref().filter(|_| url.path == "/") {
+        whole.path.clone_from(path);
+    }
+    let direct = Way {
+        to: url.endpoint.clone(),
+        by_proxy: false,
+        url: whole,
+        identity: request.identity(),
+        body: request.version.is_some(),
+        millis: millis(params.time),
+    };
     if !params.proxy {
         return Ok(direct);
     }
@@ -145,7 +171,7 @@ fn judge(url: &Url, request: &HttpRequest, way: &Way, node: &Node) -> Finding {
     let finding = match node.reach(&way.to, way.millis, |address| way.probe(address)) {
         Ok(Ok(reached)) => match Answer::of(&reached.probed) {
             Some(answer) => answered(url, request, &answer, &reached, node),
-            None => unknown(url, request.severity, &Unknown::new("the answer of the probe is none")),
+            None => unknown(url, request.severity, &not_asked(&reached.probed)),
         },
         Ok(Err(unreached)) => not_reached(&subject, request.severity, way, unreached),
         Err(why) => unknown(url, request.severity, &why),
@@ -153,6 +179,15 @@ fn judge(url: &Url, request: &HttpRequest, way: &Way, node: &Node) -> Finding {
     finding.notes(
         way.by_proxy.then(|| format!("it was asked by the proxy {}, which the environment names", way.to)),
     )
+}
+
+/// Why there is no answer although somebody was reached: what this side is to show can't be had.
+fn not_asked(probed: &Probed) -> Unknown {
+    let Some(why) = probed.errno().and_then(|text| text.strip_prefix("client: ")) else {
+        return Unknown::new("the answer of the probe is none");
+    };
+    let unknown = Unknown::new(why);
+    if why.ends_with("EACCES") { unknown.needs("run as root") } else { unknown }
 }
 
 fn not_reached(subject: &str, severity: Severity, way: &Way, unreached: Unreached) -> Finding {
@@ -178,7 +213,7 @@ fn answered(url: &Url, request: &HttpRequest, answer: &Answer, reached: &Reached
     let own = answer.chain.first().and_then(|der| Certificate::parse(der));
     seen.extend(own.as_ref().map(|own| own.evidence(&url.endpoint.host)));
     if url.tls {
-        let authorities = match node.authorities(request.ca_file.as_deref()) {
+        let authorities = match node.authorities(request.ca_file.as_deref().filter(|path| !path.is_empty())) {
             Ok(authorities) => authorities,
             Err(why) => return unknown(url, request.severity, &why.tried(seen)),
         };
@@ -211,7 +246,7 @@ fn good(
     request: &HttpRequest,
     own: Option<&Certificate>,
     answer: &Answer,
-    seen: Vec<Evidence>,
+    mut seen: Vec<Evidence>,
 ) -> Finding {
     let subject = url.to_string();
     let days = own.and_then(|own| own.days_left(answer.at));
@@ -223,10 +258,50 @@ fn good(
             .evidence(seen)
             .remedy(Remedy::new("Have its certificate renewed"));
     }
+    let mut tells = String::new();
+    if let Some(wanted) = &request.version {
+        match told_version(answer, wanted) {
+            Ok((version, by)) if wanted.requires.contains(&version) => {
+                tells = format!(", {} {version}", wanted.field);
+                seen.push(by);
+            }
+            Ok((version, by)) => {
+                let VersionField { field, requires } = wanted;
+                let message = format!("{url} tells {field} {version}, and {requires} is needed");
+                return Finding::problem(request.severity, &subject, "wrong-version", message)
+                    .evidence([by])
+                    .evidence(seen)
+                    .remedy(Remedy::new("Upgrade what serves it"));
+            }
+            Err(by) => {
+                let message = format!("{url} answers, and tells no version as {}", wanted.field);
+                return Finding::problem(request.severity, &subject, "no-version", message)
+                    .evidence([by])
+                    .evidence(seen)
+                    .remedy(Remedy::new("See which server answers there"));
+            }
+        }
+    }
     let Some(proof) = Proof::of(seen) else {
         return unknown(url, request.severity, &Unknown::new("nothing showed it"));
     };
-    Finding::pass(&subject, "answers", format!("{url} answers ({})", answer.ended), proof)
+    Finding::pass(&subject, "answers", format!("{url} answers ({}{tells})", answer.ended), proof)
+}
+
+/// The version that an answer tells, or what stands there instead.
+fn told_version(answer: &Answer, wanted: &VersionField) -> Result<(Version, Evidence), Evidence> {
+    let object: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Some(text) = object.get(&wanted.field).and_then(serde_json::Value::as_str) else {
+        let text = String::from_utf8_lossy(&answer.body);
+        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect();
+        return Err(Evidence::new("its answer", if line.is_empty() { "(empty)".to_owned() } else { line }));
+    };
+    let seen = Evidence::new(format!("its answer, {}", wanted.field), text);
+    // v1.35.0 of Kubernetes, 3.5.24 of etcd.
+    match leading_version(text.strip_prefix('v').unwrap_or(text)) {
+        Some(version) => Ok((version, seen)),
+        None => Err(seen),
+    }
 }
 
 /// The reason, what it means, and what mends it.

@@ -115,6 +115,10 @@ pub enum Probe {
         port: u16,
         /// What is asked for, from the first `/` on.
         path: String,
+        /// Who asks, where the server wants to know.
+        identity: Option<Identity>,
+        /// Whether the body of the answer is wanted, too: at most 16 KiB.
+        body: bool,
         /// How long it may take, in milliseconds.
         millis: u32,
     },
@@ -137,6 +141,16 @@ pub enum Probe {
         /// How long at most, in milliseconds.
         millis: u32,
     },
+}
+
+/// A certificate that is shown to a server, by the files that have it and its key. What is in them is read when it is needed,
+/// and told nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// The file with the certificate, and with those between it and its authority.
+    pub certificate: String,
+    /// The file with its private key.
+    pub key: String,
 }
 
 impl Probe {
@@ -229,10 +243,12 @@ impl Probe {
                 return answer(lookup::lookup((*server, lookup::PORT).into(), name, *v6, *millis));
             }
             Self::Connect { address, millis } => connect::connect(*address, *millis),
-            Self::Fetch { address, by_proxy, tls, host, port, path, millis } => {
+            Self::Fetch { address, by_proxy, tls, host, port, path, identity, body, millis } => {
                 let (address, by_proxy, tls) = (*address, *by_proxy, *tls);
-                let (port, millis) = (*port, *millis);
-                let request = connect::Request { address, by_proxy, tls, host, port, path, millis };
+                let (port, body, millis) = (*port, *body, *millis);
+                let identity = identity.as_ref();
+                let request =
+                    connect::Request { address, by_proxy, tls, host, port, path, identity, body, millis };
                 return answer(connect::fetch(&request));
             }
             Self::EntryTypes { directory } => disk::entry_types(open(directory)?).map_err(Into::into),

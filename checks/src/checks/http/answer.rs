@@ -10,6 +10,8 @@ pub(super) struct Answer {
     pub(super) chain: Vec<Vec<u8>>,
     /// When they were shown, in seconds since 1970.
     pub(super) at: u64,
+    /// The body, where it was wanted.
+    pub(super) body: Vec<u8>,
     /// How it ended.
     pub(super) ended: Ended,
 }
@@ -31,6 +33,8 @@ impl Ended {
     /// What ended it before there was a certificate to judge: the reason, what it means, and what mends it.
     pub(super) fn before_tls(&self) -> Option<(&'static str, String, String)> {
         match self {
+            // With TLS 1.3 a server turns a client away after the handshake.
+            Self::NoHttp(why) if wants_certificate(why) => Some(client_certificate(why)),
             Self::Status(_) | Self::NoHttp(_) => None,
             // rustls' words for bytes that are no record of TLS.
             Self::Tls(why) if why.contains("InvalidContentType") => Some((
@@ -43,6 +47,7 @@ impl Ended {
                 "the handshake of TLS does not end in time".to_owned(),
                 "Look for an MTU that is too large on the way, and for a firewall that looks into TLS".to_owned(),
             )),
+            Self::Tls(why) if wants_certificate(why) => Some(client_certificate(why)),
             Self::Tls(why) => Some((
                 "tls",
                 format!("the handshake of TLS fails: {why}"),
@@ -56,6 +61,27 @@ impl Ended {
             )),
         }
     }
+}
+
+/// Whether an alert is about the certificate of the client (RFC 8446, 6.2, in rustls' words).
+fn wants_certificate(why: &str) -> bool {
+    let alerts = [
+        "CertificateRequired",
+        "BadCertificate",
+        "UnknownCA",
+        "UnsupportedCertificate",
+        "CertificateUnknown",
+    ];
+    why.contains("alert") && alerts.iter().any(|alert| why.contains(alert))
+}
+
+fn client_certificate(why: &str) -> (&'static str, String, String) {
+    (
+        "client-certificate",
+        format!("the server does not take the certificate of this side, or wants one: {why}"),
+        "Name a certificate and a key that an authority of that server signed, in `certFile` and `keyFile`"
+            .to_owned(),
+    )
 }
 
 impl fmt::Display for Ended {
@@ -76,12 +102,12 @@ impl Answer {
                 (_, Some(why)) => Ended::Proxy(why.to_owned()),
                 _ => return None,
             };
-            return Some(Self { chain: Vec::new(), at: 0, ended });
+            return Some(Self { chain: Vec::new(), at: 0, body: Vec::new(), ended });
         }
         Self::parse(probed.details()?)
     }
 
-    /// `tls=TLSv1_3 at=1782864000 chain=30…,30… status=200`, or `fault=…` to the end.
+    /// `tls=TLSv1_3 at=1782864000 chain=30…,30… body=7b… status=200`, or `fault=…` to the end.
     fn parse(text: &str) -> Option<Self> {
         let (words, ended) = if let Some((words, why)) = text.split_once("fault=") {
             (words, Ended::NoHttp(why.to_owned()))
@@ -93,7 +119,8 @@ impl Answer {
         let chain = word("chain").unwrap_or_default();
         let chain = chain.split(',').filter(|hex| !hex.is_empty()).map(bytes).collect::<Option<_>>()?;
         let at = word("at").map_or(Some(0), |at| at.parse().ok())?;
-        Some(Self { chain, at, ended })
+        let body = word("body").map_or(Some(Vec::new()), bytes)?;
+        Some(Self { chain, at, body, ended })
     }
 }
 
@@ -111,8 +138,9 @@ mod tests {
 
     #[test]
     fn answers() {
-        let answer = Answer::parse("tls=TLSv1_3 at=17 chain=3001,02 status=200").unwrap();
-        assert_eq!(answer, Answer { chain: vec![vec![0x30, 1], vec![2]], at: 17, ended: Ended::Status(200) });
+        let answer = Answer::parse("tls=TLSv1_3 at=17 chain=3001,02 body=7b7d status=200").unwrap();
+        let (chain, body) = (vec![vec![0x30, 1], vec![2]], b"{}".to_vec());
+        assert_eq!(answer, Answer { chain, at: 17, body, ended: Ended::Status(200) });
         let fault = Answer::parse("fault=no HTTP: status=1").unwrap();
         assert_eq!(fault.ended, Ended::NoHttp("no HTTP: status=1".into()));
         for text in ["", "status=x", "tls=x at=y status=200", "chain=3 status=200", "chain=xx status=200"] {

@@ -21,7 +21,17 @@ fn certificate() -> (String, String) {
 fn probe(address: &str, by_proxy: bool, tls: bool, host: &str) -> Probe {
     let port = if tls { 443 } else { 80 };
     let (address, host) = (address.parse().unwrap(), host.to_owned());
-    Probe::Fetch { address, by_proxy, tls, host, port, path: "/v2/".into(), millis: 5000 }
+    Probe::Fetch {
+        address,
+        by_proxy,
+        tls,
+        host,
+        port,
+        path: "/v2/".into(),
+        identity: None,
+        body: false,
+        millis: 5000,
+    }
 }
 
 fn ask(request: HttpRequest, memory: Memory) -> Finding {
@@ -125,4 +135,51 @@ fn wrong_parameters_are_told() {
     assert!(wrong(HttpRequest { status: vec![700], ..word("http://x/") }).contains("700"));
     assert!(wrong(HttpRequest { ca_file: Some("ca.crt".into()), ..word("http://x/") }).contains("absolute"));
     assert!(Http::validate(&HttpParams::default()).is_err());
+}
+
+#[test]
+fn versions() {
+    let etcd = |requires: &str| HttpRequest {
+        path: Some("/version".into()),
+        version: Some(VersionField { field: "etcdserver".into(), requires: requires.parse().unwrap() }),
+        cert_file: Some("/crt".into()),
+        key_file: Some("/key".into()),
+        ..word("http://r.example,http://s.example")
+    };
+    let probe = |host: &str| {
+        let identity = Some(Identity { certificate: "/crt".into(), key: "/key".into() });
+        let (address, path) = ("10.0.0.1:80".parse().unwrap(), "/version".to_owned());
+        let (by_proxy, tls, body, host, port) = (false, false, true, host.to_owned(), 80);
+        Probe::Fetch { address, by_proxy, tls, host, port, path, identity, body, millis: 5000 }
+    };
+    let asked = |requires: &str, answer: &str| {
+        let memory = Memory::new().file("/proc/self/environ", "");
+        ask(
+            etcd(requires),
+            memory.probe(probe("r.example"), answer).probe(probe("s.example"), "ECONNREFUSED"),
+        )
+    };
+    let answer = |body: &str| {
+        let hex: String = body.bytes().map(|byte| format!("{byte:02x}")).collect();
+        format!("ok, body={hex} status=200")
+    };
+    let newest = answer(r#"{"etcdserver":"3.5.24","etcdcluster":"3.5.0"}"#);
+    let found = asked(">=3.5.24", &newest);
+    assert_eq!((found.outcome(), found.reason()), (&Outcome::Pass, "answers"));
+    assert!(found.message().contains("etcdserver 3.5.24"), "{}", found.message());
+    assert_eq!(asked(">=3.6", &newest).reason(), "wrong-version");
+    assert_eq!(asked(">=1", &answer(r#"{"etcdserver":"v3.4.13-rc.1"}"#)).reason(), "answers");
+    for other in ["{}", "[]", "no JSON", "", r#"{"etcdserver":3}"#, r#"{"etcdserver":"new"}"#] {
+        assert_eq!(asked(">=1", &answer(other)).reason(), "no-version", "{other}");
+    }
+    assert_eq!(
+        asked(">=1", "ok, fault=received fatal alert: CertificateRequired").reason(),
+        "client-certificate"
+    );
+    assert_eq!(asked(">=1", "tls: received fatal alert: BadCertificate").reason(), "client-certificate");
+    let denied = asked(">=1", "client: /key: EACCES");
+    assert_eq!(denied.outcome(), &Outcome::Undetermined(Some("run as root".into())));
+    assert!(matches!(asked(">=1", "client: /key is no private key").outcome(), Outcome::Undetermined(None)));
+    let half = HttpRequest { key_file: None, ..etcd(">=1") };
+    assert!(Http::validate(&HttpParams { requests: vec![Written(half)], ..HttpParams::default() }).is_err());
 }

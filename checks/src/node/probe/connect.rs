@@ -6,14 +6,16 @@
 // The one place that connects, and only where the command line allowed it (law 5).
 #![allow(clippy::disallowed_methods)]
 
+use super::{Identity, errno_name};
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, SignatureScheme, Stream,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
 };
 use std::{
     fmt::Write as _,
+    fs::File,
     io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     sync::Arc,
@@ -22,6 +24,10 @@ use std::{
 
 /// How much of an answer is read: the first line is wanted.
 const HEAD: usize = 4096;
+/// How much, where the body is wanted, too: a version is told in a hundred bytes.
+const WHOLE: usize = 16 << 10;
+/// How much of a file with a certificate or a key is read.
+const IDENTITY: u64 = 64 << 10;
 /// The most certificates that a server may send, and their bytes.
 const CHAIN: usize = 10;
 const CERTIFICATE: usize = 16 << 10;
@@ -44,13 +50,21 @@ pub(super) struct Request<'a> {
     pub(super) port: u16,
     /// What is asked for, from the `/` on.
     pub(super) path: &'a str,
+    /// Who asks, where the server wants to know.
+    pub(super) identity: Option<&'a Identity>,
+    /// Whether the body of the answer is wanted, too.
+    pub(super) body: bool,
     pub(super) millis: u32,
 }
 
-/// `ok, tls=… at=SECONDS chain=HEX,HEX status=200`, or with `fault=…` in the place of the status; `Err(Ok)` is what went wrong
-/// before anything was known of the server.
+/// `ok, tls=… at=SECONDS chain=HEX,HEX body=HEX status=200`, or with `fault=…` in the place of the status; `Err(Ok)` is what
+/// went wrong before anything was known of the server.
 pub(super) fn fetch(request: &Request<'_>) -> io::Result<Result<String, String>> {
     let until = Instant::now() + Duration::from_millis(request.millis.into());
+    let own = match request.identity.map(read_identity).transpose() {
+        Ok(own) => own,
+        Err(why) => return Ok(Err(format!("client: {why}"))),
+    };
     let stream = TcpStream::connect_timeout(&request.address, Duration::from_millis(request.millis.into()))?;
     let mut stream = Timed { stream, until };
     if request.by_proxy
@@ -64,7 +78,7 @@ pub(super) fn fetch(request: &Request<'_>) -> io::Result<Result<String, String>>
         told.push_str(&ended(exchange(&mut stream, request)));
         return Ok(Ok(told));
     }
-    let mut connection = match client(request.host) {
+    let mut connection = match client(request.host, own) {
         Ok(connection) => connection,
         Err(e) => return Ok(Err(format!("tls: {e}"))),
     };
@@ -87,9 +101,10 @@ fn tls_fault(error: &io::Error) -> String {
     }
 }
 
-fn ended(result: io::Result<u16>) -> String {
+fn ended(result: io::Result<Head>) -> String {
     match result {
-        Ok(status) => format!(" status={status}"),
+        Ok(Head { status, body }) if body.is_empty() => format!(" status={status}"),
+        Ok(Head { status, body }) => format!(" body={} status={status}", hex(&body)),
         Err(e) => match e.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => " fault=timeout".to_owned(),
             ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
@@ -105,8 +120,8 @@ fn tunnel(stream: &mut Timed, request: &Request<'_>) -> io::Result<Result<(), St
     let target = authority(request);
     write!(stream, "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n")?;
     Ok(match head(stream, true) {
-        Ok(status) if (200..300).contains(&status) => Ok(()),
-        Ok(status) => Err(format!("proxy: status {status}")),
+        Ok(Head { status, .. }) if (200..300).contains(&status) => Ok(()),
+        Ok(Head { status, .. }) => Err(format!("proxy: status {status}")),
         Err(e) => Err(format!("proxy:{}", ended(Err(e)).replace(" fault=", " "))),
     })
 }
@@ -117,22 +132,48 @@ fn authority(request: &Request<'_>) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-fn exchange(stream: &mut (impl Read + Write), request: &Request<'_>) -> io::Result<u16> {
+fn exchange(stream: &mut (impl Read + Write), request: &Request<'_>) -> io::Result<Head> {
     let authority = authority(request);
     // A proxy wants the whole address (RFC 9112, 3.2.2).
     let start = if request.by_proxy && !request.tls { format!("http://{authority}") } else { String::new() };
     let agent = concat!("preflight/", env!("CARGO_PKG_VERSION"));
     let path = request.path;
+    // Of version 1.0 the body comes in one piece, and ends with the connection.
+    let version = if request.body { "1.0" } else { "1.1" };
     write!(
         stream,
-        "GET {start}{path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {agent}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+        "GET {start}{path} HTTP/{version}\r\nHost: {authority}\r\nUser-Agent: {agent}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     )?;
     stream.flush()?;
-    head(stream, false)
+    if request.body { whole(stream) } else { head(stream, false) }
+}
+
+/// What is read of an answer.
+struct Head {
+    status: u16,
+    /// The body, where it was wanted.
+    body: Vec<u8>,
+}
+
+/// An answer to its end, which for this request is that of the connection; not all servers of TLS say that they close it.
+fn whole(stream: &mut impl Read) -> io::Result<Head> {
+    let mut bytes = Vec::new();
+    let end = stream.take(WHOLE as u64 + 1).read_to_end(&mut bytes);
+    let split = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    let (Some(at), true) = (split, bytes.len() <= WHOLE) else {
+        end?;
+        return Err(io::Error::new(ErrorKind::InvalidData, "no HTTP: an answer without an end"));
+    };
+    match end {
+        Err(e) if e.kind() != ErrorKind::UnexpectedEof => return Err(e),
+        _ => {}
+    }
+    let status = status(&bytes).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "no HTTP"))?;
+    Ok(Head { status, body: bytes.split_off(at + 4) })
 }
 
 /// The status of an answer. Of a proxy the whole head is read; after it nothing comes before this side has spoken.
-fn head(stream: &mut impl Read, whole: bool) -> io::Result<u16> {
+fn head(stream: &mut impl Read, whole: bool) -> io::Result<Head> {
     let end: &[u8] = if whole { b"\r\n\r\n" } else { b"\n" };
     let mut buffer = [0; HEAD];
     let mut filled = 0;
@@ -145,7 +186,9 @@ fn head(stream: &mut impl Read, whole: bool) -> io::Result<u16> {
             more => filled += more,
         }
     }
-    status(&buffer[..filled]).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "no HTTP"))
+    let status =
+        status(&buffer[..filled]).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "no HTTP"))?;
+    Ok(Head { status, body: Vec::new() })
 }
 
 /// `HTTP/1.1 200 OK`.
@@ -164,22 +207,49 @@ fn certificates(connection: &ClientConnection) -> String {
         if i > 0 {
             told.push(',');
         }
-        for byte in certificate.iter() {
-            // Writing to a String does not fail.
-            let _ = write!(told, "{byte:02x}");
-        }
+        told.push_str(&hex(certificate));
     }
     told
 }
 
-fn client(host: &str) -> Result<ClientConnection, TlsError> {
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A certificate and its key, as this side shows them.
+type Own = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Reads what stands in the files. Nothing of the key is told, not even where it is none.
+fn read_identity(identity: &Identity) -> Result<Own, String> {
+    let read = |path: &str| {
+        let file = File::open(path).map_err(|e| format!("{path}: {}", errno_name(&e)))?;
+        let mut bytes = Vec::new();
+        file.take(IDENTITY).read_to_end(&mut bytes).map_err(|e| format!("{path}: {}", errno_name(&e)))?;
+        Ok::<_, String>(bytes)
+    };
+    let Identity { certificate, key } = identity;
+    let certificates = CertificateDer::pem_slice_iter(&read(certificate)?).collect::<Result<Vec<_>, _>>();
+    let certificates = certificates.ok().filter(|all| !all.is_empty());
+    let certificates = certificates.ok_or_else(|| format!("{certificate} is no list of certificates"))?;
+    let own = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| format!("{key} is no private key"))?;
+    Ok((certificates, own))
+}
+
+fn client(host: &str, own: Option<Own>) -> Result<ClientConnection, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let any = Arc::new(AnyCertificate(Arc::clone(&provider)));
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(any)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(any);
+    let mut config = match own {
+        Some((certificates, key)) => config.with_client_auth_cert(certificates, key)?,
+        None => config.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let name = ServerName::try_from(host.to_owned()).map_err(|e| TlsError::General(e.to_string()))?;
     ClientConnection::new(Arc::new(config), name)
@@ -257,124 +327,4 @@ impl Write for Timed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use rustls::{ServerConfig, ServerConnection, pki_types::PrivatePkcs8KeyDer};
-    use std::{net::TcpListener, thread};
-
-    /// A server that says this to whoever connects, after it has read what they say.
-    fn server<const N: usize>(says: [&'static str; N]) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            while let Ok((mut stream, _)) = listener.accept() {
-                let mut buffer = [0; 1024];
-                for part in says {
-                    let _ = stream.read(&mut buffer);
-                    let _ = stream.write_all(part.as_bytes());
-                }
-                // Until the other side has closed, so that nothing is reset.
-                while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
-            }
-        });
-        address
-    }
-
-    fn request(address: SocketAddr) -> Request<'static> {
-        Request {
-            address,
-            by_proxy: false,
-            tls: false,
-            host: "registry.example",
-            port: 80,
-            path: "/v2/",
-            millis: 3000,
-        }
-    }
-
-    #[test]
-    fn what_servers_say() {
-        let fetched = |says| fetch(&request(server([says]))).unwrap();
-        assert_eq!(fetched("HTTP/1.1 200 OK\r\n\r\n").as_deref(), Ok("ok, status=200"));
-        assert_eq!(fetched("SSH-2.0-OpenSSH\r\n").as_deref(), Ok("ok, fault=no HTTP"));
-        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        assert_eq!(fetch(&request(closed)).unwrap_err().kind(), ErrorKind::ConnectionRefused);
-        assert_eq!(connect(closed, 1000).unwrap_err().kind(), ErrorKind::ConnectionRefused);
-        assert_eq!(connect(server([]), 1000).unwrap(), "ok");
-    }
-
-    #[test]
-    fn proxies() {
-        let by = |tls, address| fetch(&Request { by_proxy: true, tls, ..request(address) }).unwrap();
-        assert_eq!(by(false, server(["HTTP/1.1 204 x\r\n\r\n"])).as_deref(), Ok("ok, status=204"));
-        let refused = "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
-        assert_eq!(by(true, server([refused])).unwrap_err(), "proxy: status 407");
-        let tunnel =
-            by(true, server(["HTTP/1.1 200 ok\r\n\r\n", "no TLS at all, but long enough for a record\r\n"]));
-        assert!(tunnel.as_ref().unwrap_err().starts_with("tls: "), "{tunnel:?}");
-    }
-
-    /// A server of TLS with a certificate for this name, which answers one request after the other.
-    fn tls_server(name: &str) -> (SocketAddr, Vec<u8>) {
-        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-        let certificate = made.cert.der().clone();
-        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], key)
-            .unwrap();
-        let config = Arc::new(config);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            while let Ok((mut stream, _)) = listener.accept() {
-                let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-                let mut stream = Stream::new(&mut connection, &mut stream);
-                let mut buffer = [0; 1024];
-                let _ = stream.read(&mut buffer);
-                let _ = stream.write_all(b"HTTP/1.1 401 Unauthorized\r\n\r\n");
-                while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
-            }
-        });
-        (address, certificate.to_vec())
-    }
-
-    #[test]
-    fn certificates_are_handed_on() {
-        let (address, certificate) = tls_server("registry.example");
-        let fetched = fetch(&Request { tls: true, ..request(address) }).unwrap().unwrap();
-        let hex: String = certificate.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert!(fetched.starts_with("ok, tls=TLSv1_3 at="), "{fetched}");
-        assert!(fetched.ends_with(&format!(" chain={hex} status=401")), "{fetched}");
-        let plain = fetch(&Request { tls: true, ..request(server(["HTTP/1.1 400 Bad\r\n\r\n"])) }).unwrap();
-        assert!(plain.unwrap_err().starts_with("tls: "));
-    }
-
-    #[test]
-    fn who_drips_holds_nobody() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            while stream.write_all(b"x").is_ok() {
-                thread::sleep(Duration::from_millis(20));
-            }
-        });
-        let before = Instant::now();
-        let fetched = fetch(&Request { millis: 300, ..request(address) }).unwrap();
-        assert_eq!(fetched.as_deref(), Ok("ok, fault=timeout"));
-        assert!(before.elapsed() < Duration::from_secs(5));
-    }
-
-    proptest! {
-        #[test]
-        fn no_head_panics(bytes in proptest::collection::vec(any::<u8>(), 0..100), line in "HTTP/1.[0-9] .{0,8}") {
-            let _ = status(&bytes);
-            let _ = status(line.as_bytes());
-            let _ = head(&mut bytes.as_slice(), true);
-        }
-    }
-}
+mod tests;
