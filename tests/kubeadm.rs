@@ -52,6 +52,20 @@ fn a_kubeadm_file_gives_the_inputs() {
     assert!(report.findings().iter().any(|f| f["id"].as_str().unwrap().ends_with("tcp/8443")));
     assert_ne!(report.finding("proxy-ipvs-modules/ip_vs")["reason"], "deselected");
     assert!(report.finding("hostname/name")["message"].as_str().unwrap().contains("`cp-1`"));
+    // Its address is no proxy's matter, and must not lie in a network of the cluster.
+    let proxied = format!("{CONTROL_PLANE}---\n").replace("10.0.0.5", "10.96.0.5");
+    let inside = Tree::new().file("/kubeadm.yaml", &proxied);
+    let inside = inside.at("/kubeadm.yaml").to_str().unwrap().to_owned();
+    let told = preflight(&["--kubeadm-config", &inside, "-o", "json"]).report();
+    let networks =
+        told.findings().iter().filter(|f| f["rule"] == "cluster-networks").map(ToString::to_string);
+    assert!(networks.collect::<String>().contains("node-inside"), "{told}");
+    // A join puts the certificate where it is told to.
+    let join = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\ncaCertPath: /opt/ca.crt\n";
+    let join = Tree::new().file("/kubeadm.yaml", join);
+    let join = join.at("/kubeadm.yaml").to_str().unwrap().to_owned();
+    let told = preflight(&["--root", &root, "--kubeadm-config", &join, "-o", "json"]).report();
+    assert_eq!(told.finding("joined//opt/ca.crt")["kubeadm"], "FileAvailable--opt-ca.crt");
     // --set beats the file.
     let more = [&arguments[..], &["--set", "kubernetesVersion=1.30", "--set", "role=worker"]].concat();
     let report = preflight(&more).report();

@@ -62,7 +62,9 @@ fn one(rule: &ServiceRule, look: &Look) -> Finding {
     let mut problem = None;
     for name in rule.names() {
         match look.at(name, rule) {
-            Seen::Unknown(why) => unknown = unknown.or(Some(why)),
+            // What may be missing, and is in no place that is known, is not asked for.
+            Seen::Elsewhere(why) if rule.optional => missing.extend(why.evidence),
+            Seen::Elsewhere(why) | Seen::Unknown(why) => unknown = unknown.or(Some(why)),
             Seen::Missing(evidence) => {
                 let known = |seen: &Evidence| missing.contains(seen);
                 let new: Vec<Evidence> = evidence.into_iter().filter(|seen| !known(seen)).collect();

@@ -63,7 +63,8 @@ pub struct ServiceRule {
     /// Controllers that systemd has to delegate to it: `cpu`, `cpuset`, `io`, `memory`, `pids`. Default: none.
     #[serde(default)]
     pub delegate: Vec<String>,
-    /// Whether it may be missing: nothing is asked of it then. Default: false.
+    /// Whether it may be missing: nothing is asked of it then, nor where neither systemd nor OpenRC starts services. Default:
+    /// false.
     #[serde(default)]
     pub optional: bool,
     /// What it is for, told where it is not as it should be.

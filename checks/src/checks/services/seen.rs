@@ -55,6 +55,8 @@ pub(super) enum Seen {
     There(Box<Service>),
     /// There is none of that name.
     Missing(Vec<Evidence>),
+    /// Somebody starts services here who is not understood; systemd and OpenRC have none of that name.
+    Elsewhere(Unknown),
     Unknown(Unknown),
 }
 
@@ -130,6 +132,7 @@ impl<'a> Look<'a> {
             Ok(init) if !init.is_systemd && is_unit(name) => {
                 Seen::Missing(init.proof.clone().into_evidence())
             }
+            Ok(init) if !init.is_systemd => Seen::Elsewhere(unknown.clone()),
             _ => Seen::Unknown(unknown.clone()),
         }
     }

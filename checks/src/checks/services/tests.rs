@@ -233,6 +233,11 @@ fn services_of_openrc_and_of_others() {
     let inactive = |name: &str| ServiceRule { name: name.into(), state: ServiceState::Inactive, ..rule() };
     assert_eq!(reason(rule(), other()), "unknown");
     assert_eq!(reason(inactive("a"), other()), "unknown");
+    let optional = || ServiceRule { optional: true, ..rule() };
+    assert_eq!(
+        (reason(optional(), other()), reason(optional(), Memory::new())),
+        ("not-applicable", "unknown")
+    );
     assert_eq!(reason(inactive("a.timer"), other()), "as-wanted");
     assert_eq!(reason(inactive("a.timer"), Memory::new()), "unknown");
     assert_eq!(reason(inactive("a.timer"), started()), "as-wanted");
