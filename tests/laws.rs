@@ -115,6 +115,9 @@ checks:
   - id: no-restrictions
     check: kernel-restrictions
     with: {needs: [tracing, unsigned-modules, modules, unprivileged-bpf, io-uring, kexec]}
+  - id: own-programs
+    check: executables
+    with: {required: [{name: mount, capability: cap_sys_admin}, {name: newuidmap, capability: cap_setuid}], optional: [{name: sh, version: '>=1'}]}
   - id: own-services
     check: services
     with: {services: [kubelet, {name: containerd, state: inactive, enabled: false}, {name: dbus, anyOf: [dbus-broker], enabled: true, delegate: [cpu]}, {name: systemd-journald.service, state: any, enabled: false}, {name: no-such.timer, state: inactive}, {name: sshd, anyOf: [ssh, dropbear], state: any, enabled: true, optional: true}]}

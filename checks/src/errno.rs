@@ -28,6 +28,8 @@ pub(crate) fn name(errno: Errno) -> String {
         Errno::NOSYS => "ENOSYS",
         Errno::NOTEMPTY => "ENOTEMPTY",
         Errno::ILSEQ => "EILSEQ",
+        Errno::NODATA => "ENODATA",
+        Errno::OVERFLOW => "EOVERFLOW",
         Errno::OPNOTSUPP => "EOPNOTSUPP",
         Errno::ADDRNOTAVAIL => "EADDRNOTAVAIL",
         Errno::CONNREFUSED => "ECONNREFUSED",

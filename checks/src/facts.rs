@@ -15,6 +15,7 @@ pub mod crio;
 pub mod disk;
 pub mod docker;
 pub mod environment;
+pub mod file_capabilities;
 pub mod filesystems;
 pub mod firewall;
 pub mod hosts;

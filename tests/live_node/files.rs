@@ -162,3 +162,52 @@ fn programs_where_services_find_them() {
         );
     }
 }
+
+/// The kernel tells what a copy of grep(1) gains when nobody starts it; the check has to say the same of its file.
+#[test]
+fn what_a_program_gains_whoever_starts_it() {
+    let set = r#"
+        mkdir $DIR/nosuid; chmod 755 $DIR/nosuid
+        for at in setuid attribute other-attribute permitted plain nosuid/setuid nosuid/attribute; do
+            [ -d $DIR/${at%%/*} ] || mkdir $DIR/$at
+            mountpoint -q $DIR/${at%%/*} || mount -t tmpfs -o mode=755$([ ${at%%/*} = nosuid ] && echo ,nosuid || true) tmpfs $DIR/${at%%/*}
+            mkdir -p $DIR/$at; cp /bin/grep $DIR/$at/newuidmap; chmod 755 $DIR/$at/newuidmap
+        done
+        give() { python3 -c "import os,sys; os.setxattr(sys.argv[1], 'security.capability', bytes.fromhex(sys.argv[2]))" $DIR/$1/newuidmap $2; }
+        chmod 4755 $DIR/setuid/newuidmap $DIR/nosuid/setuid/newuidmap
+        give attribute 0100000280000000000000000000000000000000
+        give nosuid/attribute 0100000280000000000000000000000000000000
+        give other-attribute 0100000240000000000000000000000000000000
+        give permitted 0000000280000000000000000000000000000000
+        for at in setuid attribute other-attribute permitted plain nosuid/setuid nosuid/attribute; do
+            line=$(setpriv --reuid=65534 --regid=65534 --clear-groups $DIR/$at/newuidmap CapEff: /proc/self/status)
+            echo "$at $(( 0x${line##*[[:space:]]} >> 7 & 1 ))" >> $DIR/said
+            mkdir -p /usr/local/places/$at; mount --bind $DIR/$at /usr/local/places/$at
+        done"#;
+    let set = format!("mount -t tmpfs -o mode=755 tmpfs /usr/local\n{set}");
+    let places =
+        ["setuid", "attribute", "other-attribute", "permitted", "plain", "nosuid/setuid", "nosuid/attribute"];
+    let rules = places.map(|at| {
+        format!(
+            "{{check: executables, id: {}, with: {{path: [/usr/local/places/{at}], \
+             required: [{{name: newuidmap, capability: cap_setuid}}]}}}}",
+            at.replace('/', "-")
+        )
+    });
+    let rules = rules.each_ref().map(String::as_str);
+    for viewer in [Viewer::Me, Viewer::Nobody] {
+        let play = Play { viewer, ..Play::new("a program that gains a capability", &set) };
+        let Some(seen) = play.see(&rules) else { return };
+        for at in places {
+            let gains = seen.said.lines().any(|line| line == format!("{at} 1"));
+            let want = match at {
+                "setuid" | "attribute" => "pass found",
+                "nosuid/setuid" | "nosuid/attribute" => "fail nosuid",
+                _ => "fail unprivileged",
+            };
+            let report = &seen.report;
+            assert_eq!(report.brief(&format!("{}/newuidmap", at.replace('/', "-"))), want, "{report}");
+            assert_eq!(want.starts_with("pass"), gains, "the kernel says otherwise of {at}: {}", seen.said);
+        }
+    }
+}

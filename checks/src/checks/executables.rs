@@ -8,6 +8,7 @@ use params::{ExecutableRule, ExecutablesParams};
 use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Proof, Unknown},
+    facts::file_capabilities::Gain,
     finding::{Finding, Findings, Remedy, Severity},
     node::{FileKind, Node, ReadError, ReadErrorKind},
 };
@@ -136,25 +137,69 @@ fn there(
 ) -> Finding {
     let subject = rule.name.as_str();
     let instead = if name == subject { String::new() } else { format!(", which does as well as {subject}") };
-    let Some(range) = &rule.version else {
-        return Finding::pass(subject, "found", format!("{name} is {place}{instead}"), seen);
+    let mut proof = Proof::new(seen.clone());
+    let mut told = name.to_owned();
+    if let Some(range) = &rule.version {
+        match version::of(rule, name, place, node) {
+            Err(unknown) => {
+                let message =
+                    format!("{name} is {place}, but whether its version is {range} could not be determined");
+                return Finding::undetermined(severity, subject, "version-unknown", message, &unknown)
+                    .evidence([seen]);
+            }
+            Ok((found, by)) if range.contains(&found) => {
+                proof = proof.and(by);
+                told = format!("{name} {found}");
+            }
+            Ok((found, by)) => {
+                let message = format!("{name} at {place} is version {found}, and {range} is needed");
+                return Finding::problem(severity, subject, "wrong-version", message)
+                    .evidence([by, seen])
+                    .notes(rule.why.clone())
+                    .remedy(install(rule));
+            }
+        }
+    }
+    if let Some(capability) = &rule.capability {
+        match privilege(rule, severity, capability, place, node) {
+            Ok(by) => proof = proof.and_all(by),
+            Err(finding) => return *finding,
+        }
+    }
+    Finding::pass(subject, "found", format!("{told} is {place}{instead}"), proof)
+}
+
+/// What shows that a program gains a capability, or the finding that it does not.
+fn privilege(
+    rule: &ExecutableRule,
+    severity: Severity,
+    capability: &str,
+    place: &str,
+    node: &Node,
+) -> Result<Vec<Evidence>, Box<Finding>> {
+    let subject = rule.name.as_str();
+    let problem = |reason, message: String, seen: Vec<Evidence>, remedy: Remedy| {
+        let finding = Finding::problem(severity, subject, reason, message).evidence(seen);
+        Err(Box::new(finding.notes(rule.why.clone()).remedy(remedy)))
     };
-    match version::of(rule, name, place, node) {
+    match node.gains(place, capability) {
+        Ok(Gain::Yes(seen)) => Ok(seen),
+        Ok(Gain::No(seen)) => {
+            let message = format!(
+                "{place} does not gain {capability}: it is not setuid root, and has no such file capability"
+            );
+            let remedy = Remedy::new("Give it the capability, or install its package anew, which does")
+                .command(format!("setcap {capability}=ep {place}"));
+            problem("unprivileged", message, seen, remedy)
+        }
+        Ok(Gain::Nosuid(seen)) => {
+            let message = format!("{place} gains nothing: its mount has the option nosuid");
+            let remedy = Remedy::new("Mount it without nosuid, or put the program elsewhere");
+            problem("nosuid", message, seen, remedy)
+        }
         Err(unknown) => {
-            let message =
-                format!("{name} is {place}, but whether its version is {range} could not be determined");
-            Finding::undetermined(severity, subject, "version-unknown", message, &unknown).evidence([seen])
-        }
-        Ok((found, by)) if range.contains(&found) => {
-            let message = format!("{name} {found} is {place}{instead}");
-            Finding::pass(subject, "found", message, Proof::new(seen).and(by))
-        }
-        Ok((found, by)) => {
-            let message = format!("{name} at {place} is version {found}, and {range} is needed");
-            Finding::problem(severity, subject, "wrong-version", message)
-                .evidence([by, seen])
-                .notes(rule.why.clone())
-                .remedy(install(rule))
+            let message = format!("whether {place} gains {capability} could not be determined");
+            Err(Box::new(Finding::undetermined(severity, subject, "privilege-unknown", message, &unknown)))
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     evidence::{Evidence, Proof, Unknown},
     finding::{Finding, Findings, Remedy, Severity},
     node::Node,
+    range::Range,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,22 +17,28 @@ use serde::Deserialize;
 /// xtables-legacy-multi); the tables of the legacy kind that the kernel has loaded (/proc/net/ip_tables_names, as root), and
 /// the chains of the other kind in nftables (over netlink, as root).
 ///
-/// `nft`, `legacy` and `none` pass; `mixed` warns.
+/// With `nftVersion` the version counts, too, by the package that brought it, where iptables works on top of nftables.
+///
+/// `nft`, `legacy` and `none` pass; `mixed` and `old-version` warn; `version-unknown` is undetermined.
 ///
 /// ## Why it matters
 /// Rules of both kinds are in force at once and do not see each other: what one accepts the other drops, and after a change
 /// of the default rules of kube-proxy are left behind that nobody removes. Programs in containers choose the kind by what
-/// they find.
+/// they find. On top of nftables, versions 1.8.0 to 1.8.3 do not find rules that are there, and add them again and again.
 ///
 /// ## How to mend it
 /// `update-alternatives --set iptables /usr/sbin/iptables-nft`, and a reboot, after which only one kind of rules is there.
 /// kube-proxy in nftables mode needs no iptables.
 ///
 /// ## Sources
-/// iptables(8), xtables-nft(8); kubernetes-sigs/iptables-wrappers; kubernetes#71305 (rules of both kinds).
+/// iptables(8), xtables-nft(8); kubernetes-sigs/iptables-wrappers; kubernetes#71305 (rules of both kinds);
+/// k3s check-config (k3s#3425), k3s#3117 and kubernetes#82361 (1.8.0 to 1.8.3).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct IptablesParams {}
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct IptablesParams {
+    /// The versions that will do where iptables works on top of nftables: `>=1.8.4`. Default: any.
+    pub nft_version: Option<Range>,
+}
 
 /// The check `iptables`.
 pub struct Iptables;
@@ -48,8 +55,8 @@ impl Check for Iptables {
         kubeadm: None,
     };
 
-    fn run(_: &IptablesParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
-        out.push(judge(node));
+    fn run(params: &IptablesParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
+        out.push(judge(params, node));
         Ok(())
     }
 }
@@ -86,7 +93,7 @@ fn legacy_tables(node: &Node) -> Result<(Vec<String>, Evidence), Unknown> {
     }
 }
 
-fn judge(node: &Node) -> Finding {
+fn judge(params: &IptablesParams, node: &Node) -> Finding {
     let unknown = |unknown: &Unknown| {
         let message = "which kind of iptables this node uses could not be determined";
         Finding::undetermined(Severity::Warn, SUBJECT, "unknown", message, unknown)
@@ -131,13 +138,47 @@ fn judge(node: &Node) -> Finding {
     };
     let name = real.rsplit('/').next().unwrap_or_default();
     let (reason, what) = if name.contains("nft") {
-        ("nft", "iptables works on top of nftables")
+        let proof = Proof::new(seen).and(tables_seen);
+        return match &params.nft_version {
+            Some(range) => on_top_of_nftables(range, &real, proof, node),
+            None => Finding::pass(SUBJECT, "nft", "iptables works on top of nftables", proof),
+        };
     } else if name.contains("legacy") || name.contains("xtables-multi") {
         ("legacy", "iptables is the legacy one")
     } else {
         return unknown(&Unknown::new(format!("{real} does not tell its kind by its name")).tried([seen]));
     };
     Finding::pass(SUBJECT, reason, what, Proof::new(seen).and(tables_seen))
+}
+
+/// Whether the version of an iptables will do that works on top of nftables.
+fn on_top_of_nftables(range: &Range, real: &str, proof: Proof, node: &Node) -> Finding {
+    // Fedora and RHEL 9 have a package of its own for it, openSUSE another.
+    let packages = ["iptables", "iptables-nft", "iptables-backend-nft"].map(str::to_owned);
+    match node.version_of(real, &packages) {
+        Ok((version, by)) if range.contains(&version) => {
+            let message = format!("iptables {version} works on top of nftables");
+            Finding::pass(SUBJECT, "nft", message, proof.and(by))
+        }
+        Ok((version, by)) => {
+            let message =
+                format!("iptables {version} works on top of nftables, and {range} is needed for that");
+            Finding::problem(Severity::Warn, SUBJECT, "old-version", message)
+                .evidence([by])
+                .evidence(proof.into_evidence())
+                .remedy(
+                    Remedy::new("Take a later iptables, or its legacy kind, and reboot to be rid of the other's rules")
+                        .command("update-alternatives --set iptables /usr/sbin/iptables-legacy")
+                        .reboot(),
+                )
+        }
+        Err(unknown) => {
+            let message =
+                format!("iptables works on top of nftables; whether it is {range} could not be determined");
+            Finding::undetermined(Severity::Warn, SUBJECT, "version-unknown", message, &unknown)
+                .evidence(proof.into_evidence())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -158,9 +199,34 @@ mod tests {
     }
 
     fn ask(memory: Memory) -> Finding {
+        ask_for(None, memory)
+    }
+
+    fn ask_for(nft_version: Option<Range>, memory: Memory) -> Finding {
         let mut out = Findings::default();
-        Iptables::run(&IptablesParams {}, &Node::in_memory(memory), &mut out).unwrap();
+        Iptables::run(&IptablesParams { nft_version }, &Node::in_memory(memory), &mut out).unwrap();
         out.into_inner().remove(0).0
+    }
+
+    #[test]
+    fn versions_count_on_top_of_nftables() {
+        let of = |kind: &str, version: &str| {
+            let status = format!("Package: iptables\nStatus: install ok installed\nVersion: {version}\n\n");
+            let files = format!("/usr/sbin/xtables-{kind}-multi\n");
+            debian(kind)
+                .file("/var/lib/dpkg/status", &status)
+                .file("/var/lib/dpkg/info/iptables.list", &files)
+        };
+        let ask = |memory: Memory| ask_for(Some(">=1.8.4".parse().unwrap()), memory);
+        assert_eq!(ask(of("nft", "1.8.9-2")).reason(), "nft");
+        let found = ask(of("nft", "1.8.2-4"));
+        assert_eq!((found.outcome(), found.reason()), (&Outcome::Problem, "old-version"));
+        assert_eq!(ask(of("legacy", "1.8.2-4")).reason(), "legacy");
+        let unknown = ask(debian("nft"));
+        assert!(matches!(
+            (unknown.outcome(), unknown.reason()),
+            (Outcome::Undetermined(_), "version-unknown")
+        ));
     }
 
     #[test]

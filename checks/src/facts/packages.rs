@@ -159,6 +159,26 @@ impl Node {
         }
     }
 
+    /// Which version upstream gave to the program at `place`, by the package that brought it, or the file at the end of its
+    /// links, if that is one of `candidates`.
+    ///
+    /// # Errors
+    /// As [`package_of`](Self::package_of); when none of them brought it, or its version has no number.
+    pub fn version_of(&self, place: &str, candidates: &[String]) -> Known<(Version, Evidence)> {
+        let mut places = vec![place.to_owned()];
+        places.extend(self.resolved(place).ok().filter(|real| real != place));
+        for place in &places {
+            if let Some((package, seen)) = self.package_of(place, candidates)? {
+                let version = upstream(&package.version).ok_or_else(|| {
+                    let Package { name, version, .. } = &package;
+                    Unknown::new(format!("the version `{version}` of {name} has no number"))
+                })?;
+                return Ok((version, seen));
+            }
+        }
+        Err(Unknown::new(format!("no package that is known here brought {place}")))
+    }
+
     fn apk_database(&self) -> Known<(&'static str, &str)> {
         let is_old = self.kind(apk::INSTALLED).is_ok();
         let path = if is_old { apk::INSTALLED } else { apk::INSTALLED_USR };

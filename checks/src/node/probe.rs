@@ -54,6 +54,11 @@ pub enum Probe {
         /// The directory.
         directory: String,
     },
+    /// Which capabilities a program gains by an attribute of its file (capabilities(7)), in hexadecimal.
+    FileCapabilities {
+        /// The file, links followed.
+        path: String,
+    },
     /// What the kernel knows of its clock.
     Clock,
     /// What the kernel's log tells of trouble. All of it comes with one call, and nothing of it is taken away. /dev/kmsg, which
@@ -163,6 +168,7 @@ impl Probe {
             Self::PerfCgroup { .. } => "perf_event_open(PERF_FLAG_PID_CGROUP)",
             Self::EntryTypes { .. } => "getdents(2)",
             Self::Clock => "adjtimex(2)",
+            Self::FileCapabilities { .. } => "getxattr(security.capability)",
             Self::Nftables => "netlink(NFT_MSG_GETCHAIN, NFT_MSG_GETRULE)",
             Self::Listeners => "netlink(SOCK_DIAG_BY_FAMILY, TCP_LISTEN)",
             Self::KernelLog => "syslog(SYSLOG_ACTION_READ_ALL)",
@@ -186,6 +192,7 @@ impl Probe {
             | Self::EntryTypes { directory }
             | Self::DiskLatency { directory, .. } => directory.into(),
             Self::Run { program, .. } => program.into(),
+            Self::FileCapabilities { path } => path.into(),
             Self::Cri { socket, .. } => socket.into(),
             Self::Units { names, .. } => names.join(" ").into(),
             Self::Lookup { server, name, v6, .. } => {
@@ -210,6 +217,7 @@ impl Probe {
             | Self::CgroupDeviceLoad
             | Self::PerfCgroup { .. }
             | Self::EntryTypes { .. }
+            | Self::FileCapabilities { .. }
             | Self::Clock
             | Self::Nftables
             | Self::Listeners
@@ -233,6 +241,7 @@ impl Probe {
                 sys::open_cgroup_event(open(directory)?.as_fd()).map(|()| "ok".to_owned())
             }
             Self::Clock => sys::read_clock(),
+            Self::FileCapabilities { path } => disk::file_capabilities(path).map_err(Into::into),
             Self::KernelLog => kernel_log(),
             Self::Nftables => nftables::dump().map_err(Into::into),
             Self::Listeners => listeners::dump().map_err(Into::into),

@@ -95,3 +95,29 @@ fn parameters() {
     let relative = ExecutablesParams { path: vec!["bin".into()], ..ExecutablesParams::default() };
     assert!(relative.validate().unwrap_err().contains("absolute"));
 }
+
+#[test]
+fn what_a_program_has_to_gain() {
+    let place = "/usr/bin/newuidmap";
+    let uidmap = || ExecutableRule { capability: Some("cap_setuid".into()), ..rule("newuidmap", None) };
+    let machine = |mode: u32, options: &str| {
+        let mounts = format!("22 1 8:1 / / rw,{options} - ext4 /dev/sda1 rw\n");
+        system().file(place, "\x7fELF").owned_by(place, 0, mode).file("/proc/self/mountinfo", &mounts)
+    };
+    let with = |answer: &str| {
+        machine(0o755, "relatime").probe(Probe::FileCapabilities { path: place.into() }, answer)
+    };
+    let found = ask(uidmap(), machine(0o4755, "relatime"));
+    assert_eq!((found.outcome(), found.reason()), (&Outcome::Pass, "found"));
+    assert_eq!(ask(uidmap(), with("ok, 0100000280000000000000000000000000000000")).reason(), "found");
+    let found = ask(uidmap(), with("ENODATA"));
+    assert_eq!((found.outcome(), found.reason()), (&Outcome::Problem, "unprivileged"));
+    assert_eq!(found.mend().unwrap().commands, ["setcap cap_setuid=ep /usr/bin/newuidmap"]);
+    assert_eq!(ask(uidmap(), machine(0o4755, "nosuid")).reason(), "nosuid");
+    let found = ask(uidmap(), machine(0o755, "relatime"));
+    assert!(matches!((found.outcome(), found.reason()), (Outcome::Undetermined(_), "privilege-unknown")));
+    assert_eq!(ask(uidmap(), system()).reason(), "missing");
+    let wrong = ExecutableRule { capability: Some("CAP_SETUIDS".into()), ..rule("newuidmap", None) };
+    let params = ExecutablesParams { required: vec![Written(wrong)], ..ExecutablesParams::default() };
+    assert!(Executables::validate(&params).unwrap_err().contains("`cap_setuid`"));
+}

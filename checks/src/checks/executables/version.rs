@@ -3,7 +3,7 @@
 use super::params::ExecutableRule;
 use crate::{
     evidence::{Evidence, Unknown},
-    facts::{Known, packages::upstream},
+    facts::Known,
     node::{Node, Probe},
     range::leading_version,
 };
@@ -13,7 +13,7 @@ use semver::Version;
 pub(super) const MILLIS: u32 = 2000;
 
 /// The packages that bring the programs which Kubernetes is about; most have one name on all distributions.
-const PACKAGES: [(&str, &str); 22] = [
+const PACKAGES: [(&str, &str); 24] = [
     ("mount", "mount"),
     ("umount", "mount"),
     ("nsenter", "util-linux"),
@@ -31,6 +31,8 @@ const PACKAGES: [(&str, &str); 22] = [
     ("socat", "socat"),
     ("ipset", "ipset"),
     ("modprobe", "kmod"),
+    ("newuidmap", "uidmap"),
+    ("newgidmap", "uidmap"),
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("kubelet", "kubelet"),
@@ -60,17 +62,7 @@ fn by_package(rule: &ExecutableRule, name: &str, place: &str, node: &Node) -> Kn
     let mut candidates: Vec<String> = rule.package.iter().cloned().collect();
     candidates.extend(package(name).map(str::to_owned));
     candidates.extend(["util-linux".to_owned(), "containerd.io".to_owned(), name.to_owned()]);
-    let mut places = vec![place.to_owned()];
-    places.extend(node.resolved(place).ok().filter(|real| real != place));
-    for place in &places {
-        if let Some((package, seen)) = node.package_of(place, &candidates)? {
-            let version = upstream(&package.version).ok_or_else(|| {
-                Unknown::new(format!("the version `{}` of {} has no number", package.version, package.name))
-            })?;
-            return Ok((version, seen));
-        }
-    }
-    Err(Unknown::new(format!("no package that is known here brought {place}")))
+    node.version_of(place, &candidates)
 }
 
 /// Asks the program itself, where that is allowed.

@@ -1,4 +1,5 @@
-//! What a disk does: whether directories tell the types of their entries, and how long a write takes to reach it.
+//! What a file system and its disk do: whether directories tell the types of their entries, which capabilities a file gives,
+//! and how long a write takes to reach the disk.
 
 use rustix::{
     fd::OwnedFd,
@@ -32,6 +33,14 @@ pub(super) fn entry_types(directory: OwnedFd) -> Result<String, Errno> {
         is_empty = false;
     }
     Ok(if is_empty { "ok, empty" } else { "ok, untyped" }.to_owned())
+}
+
+/// `ok, HEX`: the attribute that gives a program capabilities. It has at most 24 bytes.
+pub(super) fn file_capabilities(path: &str) -> Result<String, Errno> {
+    let mut bytes = [0_u8; 64];
+    let length = fs::getxattr(path, "security.capability", &mut bytes[..])?;
+    let hex = bytes[..length.min(64)].iter().map(|byte| format!("{byte:02x}"));
+    Ok(format!("ok, {}", hex.collect::<String>()))
 }
 
 /// `ok, writes=N p50=N p99=N max=N`, the times in microseconds: sequential writes, each followed by fdatasync(2).
