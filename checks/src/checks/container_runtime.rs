@@ -54,7 +54,7 @@ impl Check for ContainerRuntime {
             }
         }
         if there.is_empty() {
-            out.push(nothing(node, missing));
+            out.push(nothing(params.missing, node, missing));
             return Ok(());
         }
         // Beside a runtime that answers, what another one left behind stops nobody.
@@ -71,13 +71,13 @@ impl Check for ContainerRuntime {
 }
 
 /// None of the known sockets is there.
-fn nothing(node: &Node, missing: Vec<Evidence>) -> Finding {
+fn nothing(severity: Severity, node: &Node, missing: Vec<Evidence>) -> Finding {
     if node.origin() != Origin::Live {
         let message = "no container runtime runs in a tree";
         return Finding::not_applicable("socket", message, missing);
     }
     Finding::problem(
-        Severity::Warn,
+        severity,
         "socket",
         "no-runtime",
         "no container runtime runs here: none of its sockets is there",
@@ -209,6 +209,15 @@ impl Case<'_> {
             // It is ready, or of a time when nobody asked that.
             _ => {}
         }
+        if self.kubernetes.is_some()
+            && leading_version(&runtime.version).is_none()
+            && has_matrix(&runtime.name)
+        {
+            let why = Unknown::new(format!("`{}` is no version", runtime.version)).tried(evidence());
+            let message =
+                format!("whether {} goes with this Kubernetes could not be determined", runtime.name);
+            return Finding::undetermined(Severity::Warn, socket, "version-unknown", message, &why);
+        }
         if let Some(wanted) = self.too_old(runtime) {
             return problem(
                 Severity::Warn,
@@ -293,6 +302,11 @@ impl Case<'_> {
         };
         Some(finding.kubeadm("ContainerRuntimeVersion"))
     }
+}
+
+/// Whether it is known which versions of this runtime go with which Kubernetes.
+fn has_matrix(runtime: &str) -> bool {
+    matches!(runtime, "cri-o" | "containerd")
 }
 
 /// Whether a version is in a row of those that containerd tests: `2.0.4+, 1.7.24+` are patches from there on, of that minor;

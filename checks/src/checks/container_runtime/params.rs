@@ -1,6 +1,6 @@
 //! What a policy may say of container runtimes.
 
-use crate::facts::kubernetes;
+use crate::{facts::kubernetes, finding::Severity};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,8 +13,8 @@ use serde::Deserialize;
 ///
 /// `ready` passes, and `tells-driver` of RuntimeConfig. `no-runtime` (no socket), `no-socket` (what is named is none), `refused`
 /// (nobody listens at it), `no-cri` (no CRI service there), `not-grpc`, `old-api` (v1alpha2 only), `not-ready`, `old-version`,
-/// `several` (more than one answers, and none is named) and `no-runtime-config` do not. A runtime that is `hung` and a socket
-/// that may not be opened are undetermined. Before a join no network plugin is there: NetworkReady is told in a note only.
+/// `several` (more than one answers, and none is named) and `no-runtime-config` do not. A runtime that is `hung`, a socket
+/// that may not be opened, and a version that can't be compared (`version-unknown`) are undetermined. Before a join no network plugin is there: NetworkReady is told in a note only.
 ///
 /// ## Why it matters
 /// kubeadm and the kubelet tell all of these as "container runtime is not running". A containerd from Docker's packages runs
@@ -24,8 +24,9 @@ use serde::Deserialize;
 /// Install or start the runtime, or switch its CRI on: the finding names the file and the line where it could be told.
 ///
 /// ## Sources
-/// configs/kubernetes/versions.yaml (which API and which containerd go with which Kubernetes; `preflight kubernetes`); kubernetes/cri-api pkg/apis/runtime/v1/api.proto; kubernetes cmd/kubeadm/app/util/runtime/runtime.go; CRI-O's README.md (its minors
-/// are those of Kubernetes); containerd#8139 (CRI switched off); kubeadm#2937 (several sockets); kubernetes#134906 (RuntimeConfig).
+/// configs/kubernetes/versions.yaml (which API and which containerd go with which Kubernetes; `preflight kubernetes`);
+/// kubernetes/cri-api pkg/apis/runtime/v1/api.proto; kubernetes cmd/kubeadm/app/util/runtime/runtime.go; CRI-O's README.md (its
+/// minors are those of Kubernetes); containerd#8139 (CRI switched off); kubeadm#2937 (several sockets); kubernetes#134906 (RuntimeConfig).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ContainerRuntimeParams {
@@ -34,13 +35,15 @@ pub struct ContainerRuntimeParams {
     pub socket: String,
     /// The version of Kubernetes that the node will run. Default: not known, and not judged.
     pub kubernetes_version: Option<String>,
+    /// The most that a node without any runtime can yield, `warn` or `fail`. Default: fail, as kubeadm has it.
+    pub missing: Severity,
     /// Whether runtimes are asked. Default: true.
     pub ask: bool,
 }
 
 impl Default for ContainerRuntimeParams {
     fn default() -> Self {
-        Self { socket: String::new(), kubernetes_version: None, ask: true }
+        Self { socket: String::new(), kubernetes_version: None, missing: Severity::Fail, ask: true }
     }
 }
 

@@ -67,9 +67,21 @@ fn what_is_at_a_socket() {
 }
 
 #[test]
+fn a_version_that_can_not_be_compared() {
+    let of =
+        |name: &str, with: &str| one(with, at(Memory::new(), CONTAINERD, &answer(name, "edge", true, "")));
+    let found = of("containerd", FOR);
+    assert_eq!((found.reason(), found.severity()), ("version-unknown", Severity::Warn));
+    assert!(matches!(found.outcome(), Outcome::Undetermined(_)), "{found:?}");
+    // Where nobody asks for a version, or nobody wrote down which go with which, there is nothing to compare.
+    assert_eq!((of("containerd", "{}").reason(), of("other", FOR).reason()), ("ready", "ready"));
+}
+
+#[test]
 fn nothing_is_there() {
     let found = one("{}", Memory::new());
-    assert_eq!((found.reason(), found.severity()), ("no-runtime", Severity::Warn));
+    assert_eq!((found.reason(), found.severity()), ("no-runtime", Severity::Fail));
+    assert_eq!(one(r#"{"missing":"warn"}"#, Memory::new()).severity(), Severity::Warn);
     assert_eq!(found.all_evidence().len(), 3);
     assert_eq!(one("{}", Memory::new().as_root()).outcome(), &Outcome::NotApplicable);
     let found = one(r#"{"socket":"unix:///run/x.sock"}"#, Memory::new());
@@ -119,7 +131,7 @@ fn versions_that_go_together() {
         ("docker", "29.0.0", "1.33", "ready"),
         ("cri-o", "1.33.2", "1.33", "ready"),
         ("cri-o", "1.32.2", "1.33", "old-version"),
-        ("containerd", "unknown", "1.33", "ready"),
+        ("containerd", "unknown", "1.33", "version-unknown"),
     ] {
         let with = FOR.replacen("\"1.33\"", &format!("\"{kubernetes}\""), 1);
         let found = one(&with, at(Memory::new(), CONTAINERD, &answer(name, version, true, "")));
