@@ -29,9 +29,10 @@ use serde::Deserialize;
 ///
 /// ## Sources
 /// random(4), random(7); Linux drivers/char/random.c: commit 30c08efec888 (5.6, and in stable releases of older kernels since
-/// 2022) has /dev/random wait for the seed only, and read_wakeup_threshold, at which its readers woke up, went with it; from
-/// 5.18 on entropy_avail is what seeded the generator (`input_pool.init_bits`, at most POOL_BITS, 256, which poolsize shows),
-/// and nothing is taken off. Because of the stable releases the files are asked, not the version.
+/// 2022) has /dev/random wait for the seed only, and read_wakeup_threshold, at which its readers woke up, went with it; since
+/// commit e85c0fc1d94c (5.19, and in the same stable releases) entropy_avail is what seeded the generator
+/// (`input_pool.init_bits`, at most POOL_BITS, 256, which poolsize shows), and nothing is taken off. Because of the stable
+/// releases the files are asked, not the version; in 5.17 and 5.18 each seed anew took all off.
 /// Documentation/admin-guide/hw_random.rst.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -90,10 +91,10 @@ fn judge(params: &EntropyParams, node: &Node) -> Known<Finding> {
         threshold.text().map_err(ReadError::unknown)?;
         (true, threshold.evidence())
     };
-    // 5.17 alone has the small pool and takes off what is drawn.
+    // These two have the small pool and take off what is drawn.
     let release = node.kernel_release().as_ref().map_err(Clone::clone)?;
-    if !waits && (release.version.major, release.version.minor) == (5, 17) {
-        let message = "Linux 5.17 takes what is drawn off the entropy, and nobody waits for it";
+    if !waits && matches!((release.version.major, release.version.minor), (5, 17 | 18)) {
+        let message = "Linux 5.17 and 5.18 take what is drawn off the entropy, and nobody waits for it";
         return Ok(Finding::not_applicable(SUBJECT, message, [release.evidence.clone()]));
     }
     let least = if waits { params.least } else { SEED };
@@ -166,7 +167,8 @@ mod tests {
             ("5.4.210\n", "200\n", "low"),
             ("5.6.0\n", "10\n", "not-applicable"),
             ("5.17.9\n", "10\n", "not-applicable"),
-            ("5.18.0\n", "256\n", "ready"),
+            ("5.18.0\n", "10\n", "not-applicable"),
+            ("5.19.0\n", "256\n", "ready"),
             ("6.12.1\n", "255\n", "low"),
         ] {
             assert_eq!(ask(machine(release, bits)).reason(), want, "{release} {bits}");
