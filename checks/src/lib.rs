@@ -24,6 +24,7 @@ pub mod toml;
 pub mod touch;
 pub mod value;
 pub mod yaml;
+pub mod yaml_tree;
 
 pub use check::{BoundCheck, Check, DynCheck, Meta};
 pub use evidence::{Evidence, Proof, Unknown};
