@@ -11,11 +11,11 @@ use std::{
     time::Duration,
 };
 
-/// How long the node may take to tell; what hangs (a dead file server) must not keep the run from its deadline.
+/// How long the node may take to tell, and never longer than the whole run; what hangs (a dead file server) must not keep the run from its deadline.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The version of the kubelet that is installed; none where there is none, or nothing tells it in time.
-pub(super) fn kubernetes_version(door: &Arc<dyn Door>, allowed: Allowed) -> Option<Given> {
+pub(super) fn kubernetes_version(door: &Arc<dyn Door>, allowed: Allowed, timeout: Duration) -> Option<Given> {
     let door = Arc::clone(door);
     let (sender, receiver) = mpsc::channel();
     // A thread that hangs is left behind, as one that hangs in a check is.
@@ -31,5 +31,5 @@ pub(super) fn kubernetes_version(door: &Arc<dyn Door>, allowed: Allowed) -> Opti
         let _ = sender.send(found);
     };
     thread::Builder::new().name("detect".to_owned()).spawn(look).ok()?;
-    receiver.recv_timeout(PATIENCE).ok()?
+    receiver.recv_timeout(PATIENCE.min(timeout)).ok()?
 }

@@ -40,7 +40,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     let kubeadm =
         kubeadm.map(|file| policies::kubeadm(file, sets, global.color)).transpose()?.unwrap_or_default();
     let allowed: Allowed = args.allow.iter().map(|allow| (*allow).into()).collect();
-    let version = || detect::kubernetes_version(&door, allowed);
+    let version = || detect::kubernetes_version(&door, allowed, args.timeout);
     let overrides = Overrides { sets, given: &kubeadm.inputs, detect: Some(&version) };
     let policy = policies::load(args.policy.config.as_deref(), &overrides, global.color)?;
     let request = Request {
