@@ -118,7 +118,7 @@ fn wrong_usage_is_2_and_says_what_would_be_right() {
     for (args, says) in [
         (&["--no-such-option"][..], "--no-such-option"),
         (&["runn"], "run"),
-        (&["--output", "yml"], "[possible values: human, json, kubeadm]"),
+        (&["--output", "yml"], "did you mean `yaml`?"),
         (&["--allow", "netwrk"], "network"),
         (&["--fail-on", "error"], "[possible values: fail, warn, never]"),
         (&["--timeout", "30"], "30s, 500ms"),

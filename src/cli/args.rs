@@ -101,10 +101,11 @@ pub(super) enum Command {
 pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) policy: PolicySource,
-    /// How to write the report
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub(super) output: ReportFormat,
-    /// Write the report to this file, all or nothing, instead of standard output
+    /// How to write the report: human, json, yaml, junit, tap, prometheus, sarif, nagios, github, markdown, kubeadm.
+    /// FORMAT=FILE writes it to a file; several may be given
+    #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "human", value_parser = parse_output)]
+    pub(super) output: Vec<Output>,
+    /// Write the report that has no file of its own to this one, all or nothing, instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(super) output_file: Option<PathBuf>,
     /// The node is the tree under DIR: a mounted host, an unpacked image, captured files
@@ -157,16 +158,59 @@ pub(super) enum Format {
     Json,
 }
 
+/// How to write a report, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Output {
+    /// How.
+    pub(super) format: ReportFormat,
+    /// The file; standard output where there is none.
+    pub(super) file: Option<PathBuf>,
+}
+
 /// How to write a report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ReportFormat {
     /// Text for people
-    #[default]
     Human,
     /// One JSON document
     Json,
+    /// The same as YAML
+    Yaml,
+    /// JUnit XML, for CI systems
+    Junit,
+    /// The Test Anything Protocol
+    Tap,
+    /// Metrics for node_exporter's textfile collector
+    Prometheus,
+    /// SARIF 2.1.0, for what gathers the results of scanners
+    Sarif,
+    /// As a plugin of Nagios, with its exit codes
+    Nagios,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// For comments and job summaries
+    Markdown,
     /// Lines as kubeadm prints them, `[ERROR Name]: …`, for what reads its logs
     Kubeadm,
+}
+
+/// `FORMAT` or `FORMAT=FILE`.
+fn parse_output(text: &str) -> Result<Output, String> {
+    let (name, file) = text.split_once('=').map_or((text, None), |(name, file)| (name, Some(file)));
+    if file == Some("") {
+        return Err(format!("`{text}` names no file"));
+    }
+    let formats = || ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let format = ReportFormat::from_str(name, false).map_err(|_| {
+        let names: Vec<String> = formats().map(|value| value.get_name().to_owned()).collect();
+        let nearest = names.iter().max_by(|a, b| {
+            let alike = |one: &str| strsim::jaro_winkler(one, &name.to_ascii_lowercase());
+            alike(a).total_cmp(&alike(b))
+        });
+        let nearest = nearest.map_or("human", String::as_str);
+        format!("`{name}` is no format; did you mean `{nearest}`? There are {}", names.join(", "))
+    })?;
+    Ok(Output { format, file: file.map(PathBuf::from) })
 }
 
 /// The verdict that makes the exit code 1.

@@ -1,7 +1,7 @@
 //! `preflight run`: from the options to a report and an exit code.
 
 use super::{
-    args::{FailOn, Global, ReportFormat, RunArgs},
+    args::{FailOn, Global, Output, ReportFormat, RunArgs},
     detect,
     exit::{self, Stop},
     output, policies,
@@ -9,13 +9,14 @@ use super::{
 use crate::{
     policy::{Date, Overrides},
     report::{
-        human, json, kubeadm,
+        github, human, json, junit, kubeadm, markdown,
         model::{Report, Verdict},
+        nagios, prometheus, sarif, tap, yaml,
     },
     run::{self, Ignored, Limits, Request, RunError, Selection},
 };
 use preflight_checks::node::{Allowed, Door, Filesystem};
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{collections::HashSet, path::Path, process::ExitCode, sync::Arc};
 
 pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
     match try_run(args, global) {
@@ -31,9 +32,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     };
     // Wrong usage is told before any file is read.
     ignored(&args.ignore_preflight_errors)?;
-    if let Some(file) = &args.output_file {
-        output::check_target(file).map_err(|e| Stop::new(exit::USAGE, format!("--output-file {e}")))?;
-    }
+    let outputs = outputs(args)?;
     let door = door(args.root.as_deref())?;
     let sets = args.policy.set.as_slice();
     let kubeadm = args.policy.kubeadm_config.as_deref();
@@ -57,16 +56,53 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
         RunError::NoMatch(_) => Stop::new(exit::USAGE, e.to_string()),
         RunError::Thread(_) => Stop::new(exit::INTERNAL, e.to_string()),
     })?;
-    let text = render(&report, args, global)?;
-    match &args.output_file {
-        None => {
-            output::print(&text).map_err(|e| Stop::new(exit::INTERNAL, format!("standard output: {e}")))?;
-        }
-        Some(file) => output::write_file(file, &text).map_err(|e| {
-            Stop::new(exit::INTERNAL, format!("the report can't be written to {}: {e}", file.display()))
-        })?,
+    // All of them are made before the first is written: what can't be made leaves nothing behind.
+    let texts: Vec<String> =
+        outputs.iter().map(|output| render(&report, output, global)).collect::<Result<_, _>>()?;
+    for (output, text) in outputs.iter().zip(&texts) {
+        write(output, text)?;
     }
-    Ok(code(&report, args.fail_on))
+    let is_plugin = |output: &Output| output.format == ReportFormat::Nagios && output.file.is_none();
+    Ok(if outputs.iter().any(is_plugin) { nagios::state(&report).1 } else { code(&report, args.fail_on) })
+}
+
+/// The reports that are asked for, each with its file; one at most goes to standard output.
+fn outputs(args: &RunArgs) -> Result<Vec<Output>, Stop> {
+    let usage = |message: String| Stop::new(exit::USAGE, message);
+    let mut outputs = args.output.clone();
+    let mut without_file = outputs.iter_mut().filter(|output| output.file.is_none());
+    let first = without_file.next();
+    if without_file.next().is_some() {
+        return Err(usage(
+            "two reports can't both go to standard output; give one a file: -o human -o json=report.json"
+                .to_owned(),
+        ));
+    }
+    match (first, &args.output_file) {
+        (Some(output), Some(file)) => output.file = Some(file.clone()),
+        (None, Some(_)) => {
+            return Err(usage("--output-file: each report has a file already (-o FORMAT=FILE)".to_owned()));
+        }
+        (_, None) => {}
+    }
+    let mut seen = HashSet::new();
+    for file in outputs.iter().filter_map(|output| output.file.as_deref()) {
+        let option = if args.output_file.as_deref() == Some(file) { "--output-file" } else { "-o" };
+        output::check_target(file).map_err(|e| usage(format!("{option} {e}")))?;
+        if !seen.insert(file) {
+            return Err(usage(format!("two reports can't both go to {}", file.display())));
+        }
+    }
+    Ok(outputs)
+}
+
+fn write(output: &Output, text: &str) -> Result<(), Stop> {
+    match &output.file {
+        None => output::print(text).map_err(|e| Stop::new(exit::INTERNAL, format!("standard output: {e}"))),
+        Some(file) => output::write_file(file, text).map_err(|e| {
+            Stop::new(exit::INTERNAL, format!("the report can't be written to {}: {e}", file.display()))
+        }),
+    }
 }
 
 pub(super) fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
@@ -77,21 +113,31 @@ pub(super) fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
     Ok(Arc::new(opened?))
 }
 
-fn render(report: &Report, args: &RunArgs, global: &Global) -> Result<String, Stop> {
-    match args.output {
-        ReportFormat::Json => json::render(report).map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
-        ReportFormat::Kubeadm => Ok(kubeadm::render(report)),
+fn render(report: &Report, output: &Output, global: &Global) -> Result<String, Stop> {
+    let as_json =
+        |text: Result<String, serde_json::Error>| text.map_err(|e| Stop::new(exit::INTERNAL, e.to_string()));
+    Ok(match output.format {
+        ReportFormat::Json => as_json(json::render(report))?,
+        ReportFormat::Yaml => as_json(yaml::render(report))?,
+        ReportFormat::Sarif => as_json(sarif::render(report))?,
+        ReportFormat::Junit => junit::render(report),
+        ReportFormat::Tap => tap::render(report),
+        ReportFormat::Prometheus => prometheus::render(report),
+        ReportFormat::Nagios => nagios::render(report),
+        ReportFormat::Github => github::render(report),
+        ReportFormat::Markdown => markdown::render(report),
+        ReportFormat::Kubeadm => kubeadm::render(report),
         ReportFormat::Human => {
-            let to_stdout = args.output_file.is_none();
+            let to_stdout = output.file.is_none();
             let style = human::Style {
                 width: output::width(to_stdout),
                 color: output::color(global.color, to_stdout),
                 quiet: global.quiet,
                 verbose: global.verbose > 0,
             };
-            Ok(human::render(report, style))
+            human::render(report, style)
         }
-    }
+    })
 }
 
 fn code(report: &Report, fail_on: FailOn) -> u8 {

@@ -4,6 +4,7 @@
 //! A pass prints nothing there and nothing here.
 
 use super::model::{Finding, Report, Verdict};
+use crate::text::plain;
 use std::{collections::HashMap, fmt::Write as _};
 
 /// The report as text.
@@ -37,7 +38,7 @@ pub fn render(report: &Report) -> String {
 /// Kubeadm's name, ours where it has none; one line, whatever the message holds.
 fn line(out: &mut String, word: &str, finding: &Finding) {
     let name = finding.kubeadm.as_deref().unwrap_or(&finding.id);
-    let message: String = finding.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let message = plain(&finding.message);
     // Writing to a String does not fail.
     let _ = writeln!(out, "\t[{word} {}]: {message}", name.replace(char::is_whitespace, "_"));
 }

@@ -12,6 +12,16 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     format!("{day}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// What [`rfc3339`] wrote, in seconds since 1970; None where it is something else.
+#[must_use]
+pub(crate) fn seconds(text: &str) -> Option<u64> {
+    let (day, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let days = day.parse::<Date>().ok()?.days();
+    let mut parts = time.split(':').map(|part| part.parse::<u64>().ok());
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,6 +38,7 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+            assert_eq!(super::seconds(text), Some(seconds));
         }
     }
 }
