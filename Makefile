@@ -24,6 +24,10 @@ install: ## install what `make build` built: PREFIX (/usr/local) below DESTDIR
 	@test -x $(TARGET_DIR)/release/preflight || { echo 'nothing to install yet: run `make build` first' >&2; exit 1; }
 	install -D -m 755 $(TARGET_DIR)/release/preflight $(DESTDIR)$(PREFIX)/bin/preflight
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/preflight README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 share/*.1
+	install -D -m 644 share/preflight.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/preflight
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions share/_preflight
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d share/preflight.fish
 dist: ## one static file for any x86-64 Linux, and its SHA-256, in dist/
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC)
 	install -D -m 755 $(TARGET_DIR)/$(STATIC)/release/preflight dist/$(DIST)

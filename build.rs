@@ -32,6 +32,8 @@ use std::{env, error::Error, fs, io::Write, path::Path, process::Command};
 const PROFILES: &str = "configs/profiles";
 /// What `policy schema` prints and `explain` reads; a test keeps it up to date.
 const SCHEMA: &str = "configs/schema/policy-v1.schema.json";
+/// Completions and manual pages; a test keeps them up to date.
+const SHARE: &str = "share";
 /// How the linker lays out the static program: docs/decisions/0002-size-and-speed.md.
 const LAYOUT: &str = "build/layout.ld";
 
@@ -67,7 +69,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(made.with_extension("tree"), compact::write(&value))?;
         fs::write(made.with_extension("sha256"), checksum::sha256(text.as_bytes()))?;
     }
-    pack(Path::new(SCHEMA), Path::new(&out))
+    pack(Path::new(SCHEMA), &serde_json::from_slice(&fs::read(SCHEMA)?)?, Path::new(&out))?;
+    println!("cargo::rerun-if-changed={SHARE}");
+    let mut shared = serde_json::Map::new();
+    for entry in fs::read_dir(SHARE)? {
+        let path = entry?.path();
+        let name = path.file_name().ok_or("a file without a name")?.display().to_string();
+        shared.insert(name, fs::read_to_string(&path)?.into());
+    }
+    pack(Path::new("share.json"), &shared.into(), Path::new(&out))
 }
 
 /// Lets the linker fold functions that are the same, and write relocations in a twelfth of their size, where the linker is
@@ -90,10 +100,9 @@ fn link_small() {
     }
 }
 
-/// Writes the JSON file without its spaces and deflated.
-#[allow(clippy::disallowed_methods, reason = "this is a file of the source, not of a node")]
-fn pack(file: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
-    let json: serde_json::Value = serde_json::from_slice(&fs::read(file)?)?;
+/// Writes JSON without spaces and deflated, under the name of a file.
+#[allow(clippy::disallowed_methods, reason = "this is a file of the build, not of a node")]
+fn pack(file: &Path, json: &serde_json::Value, out: &Path) -> Result<(), Box<dyn Error>> {
     let mut packed = DeflateEncoder::new(Vec::new(), Compression::best());
     packed.write_all(json.to_string().as_bytes())?;
     let name = format!("{}.deflate", file.file_name().ok_or("a file without a name")?.display());

@@ -10,6 +10,7 @@ mod kubernetes;
 mod output;
 mod policies;
 mod run_command;
+mod share;
 mod signals;
 
 use args::{Cli, Command};
@@ -49,6 +50,8 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Some(Command::Policy(args)) => commands::policy(&args.command, &cli.global),
         Some(Command::Cgroups(args)) => commands::cgroups(args, &cli.global),
         Some(Command::Kubernetes(args)) => commands::kubernetes(args),
+        Some(Command::Completions(args)) => commands::answer(share::completions(args.shell)),
+        Some(Command::Man(args)) => commands::answer(share::man(args.page.as_deref())),
     }
 }
 

@@ -1,9 +1,13 @@
 //! What the command line accepts.
 
 use super::exit;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, TypedValueParser},
+    error::ErrorKind,
+};
 use preflight_checks::node;
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (Kubernetes node preflight)");
 
@@ -93,6 +97,36 @@ pub(super) enum Command {
     Cgroups(CgroupsArgs),
     /// Show what a version of Kubernetes wants of a node, with the source of each fact
     Kubernetes(KubernetesArgs),
+    /// Print what makes a shell complete the options of preflight
+    Completions(CompletionsArgs),
+    /// Print a manual page: preflight man | man -l -
+    Man(ManArgs),
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+/// A shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shell {
+    /// preflight completions bash > /etc/bash_completion.d/preflight
+    Bash,
+    /// preflight completions zsh > /usr/local/share/zsh/site-functions/_preflight
+    Zsh,
+    /// preflight completions fish > /etc/fish/completions/preflight.fish
+    Fish,
+}
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// The command whose page it is: run, policy-lint [default: preflight itself]
+    pub(super) page: Option<String>,
 }
 
 /// Options of `run`.
@@ -101,9 +135,8 @@ pub(super) enum Command {
 pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) policy: PolicySource,
-    /// How to write the report: human, json, yaml, junit, tap, prometheus, sarif, nagios, github, markdown, kubeadm.
-    /// FORMAT=FILE writes it to a file; several may be given
-    #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "human", value_parser = parse_output)]
+    /// How to write the report; FORMAT=FILE writes it to that file, and several may be given
+    #[arg(short, long, value_name = "FORMAT[=FILE]", default_value = "human", value_parser = OutputParser)]
     pub(super) output: Vec<Output>,
     /// Write the report that has no file of its own to this one, all or nothing, instead of standard output
     #[arg(long, value_name = "FILE")]
@@ -200,17 +233,42 @@ fn parse_output(text: &str) -> Result<Output, String> {
     if file == Some("") {
         return Err(format!("`{text}` names no file"));
     }
-    let formats = || ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
     let format = ReportFormat::from_str(name, false).map_err(|_| {
         let names: Vec<String> = formats().map(|value| value.get_name().to_owned()).collect();
-        let nearest = names.iter().max_by(|a, b| {
-            let alike = |one: &str| strsim::jaro_winkler(one, &name.to_ascii_lowercase());
-            alike(a).total_cmp(&alike(b))
-        });
+        let alike = |one: &&String| strsim::jaro_winkler(one, &name.to_ascii_lowercase());
+        let nearest = names.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
         let nearest = nearest.map_or("human", String::as_str);
         format!("`{name}` is no format; did you mean `{nearest}`? There are {}", names.join(", "))
     })?;
     Ok(Output { format, file: file.map(PathBuf::from) })
+}
+
+fn formats() -> impl Iterator<Item = PossibleValue> {
+    ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value)
+}
+
+/// Reads [`Output`], and tells help and completions which formats there are.
+#[derive(Clone)]
+struct OutputParser;
+
+impl TypedValueParser for OutputParser {
+    type Value = Output;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Output, clap::Error> {
+        let text = value.to_str().ok_or_else(|| "the name of a file that is no UTF-8".to_owned());
+        text.and_then(parse_output).map_err(|why| {
+            clap::Error::raw(ErrorKind::ValueValidation, format!("--output: {why}\n")).with_cmd(command)
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(formats()))
+    }
 }
 
 /// The verdict that makes the exit code 1.

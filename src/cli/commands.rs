@@ -67,7 +67,7 @@ pub(super) fn cgroups(args: &CgroupsArgs, global: &Global) -> ExitCode {
     }
 }
 
-fn answer(text: Result<String, Stop>) -> ExitCode {
+pub(super) fn answer(text: Result<String, Stop>) -> ExitCode {
     match text {
         Ok(text) => show(&text),
         Err(stop) => stop.exit(),
