@@ -143,11 +143,11 @@ _preflight() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown kubeadm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown html kubeadm" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown kubeadm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown html kubeadm" -- "${cur}"))
                     return 0
                     ;;
                 --output-file)
@@ -729,11 +729,11 @@ _preflight() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown kubeadm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown html kubeadm" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown kubeadm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown html kubeadm" -- "${cur}"))
                     return 0
                     ;;
                 --output-file)

@@ -40,6 +40,7 @@ sarif\t'SARIF 2.1.0, for what gathers the results of scanners'
 nagios\t'As a plugin of Nagios, with its exit codes'
 github\t'Annotations of a GitHub workflow'
 markdown\t'For comments and job summaries'
+html\t'One file for browsers, with search and filter'
 kubeadm\t'Lines as kubeadm prints them, `[ERROR Name]: …`, for what reads its logs'"
 complete -c preflight -n "__fish_preflight_needs_command" -l output-file -d 'Write the report that has no file of its own to this one, all or nothing, instead of standard output' -r -F
 complete -c preflight -n "__fish_preflight_needs_command" -l root -d 'The node is the tree under DIR: a mounted host, an unpacked image, captured files' -r -F
@@ -81,6 +82,7 @@ sarif\t'SARIF 2.1.0, for what gathers the results of scanners'
 nagios\t'As a plugin of Nagios, with its exit codes'
 github\t'Annotations of a GitHub workflow'
 markdown\t'For comments and job summaries'
+html\t'One file for browsers, with search and filter'
 kubeadm\t'Lines as kubeadm prints them, `[ERROR Name]: …`, for what reads its logs'"
 complete -c preflight -n "__fish_preflight_using_subcommand run" -l output-file -d 'Write the report that has no file of its own to this one, all or nothing, instead of standard output' -r -F
 complete -c preflight -n "__fish_preflight_using_subcommand run" -l root -d 'The node is the tree under DIR: a mounted host, an unpacked image, captured files' -r -F

@@ -38,7 +38,7 @@ fn rules() -> String {
     policy(&[&sysctl, "{check: swap, severity: warn}", &format!("check: files\n    with: {{{files}}}")])
 }
 
-const FORMATS: [&str; 11] = [
+const FORMATS: [&str; 12] = [
     "human",
     "json",
     "yaml",
@@ -49,6 +49,7 @@ const FORMATS: [&str; 11] = [
     "nagios",
     "github",
     "markdown",
+    "html",
     "kubeadm",
 ];
 
@@ -253,4 +254,46 @@ fn several_at_once_and_what_does_not_go_together() {
     for format in FORMATS {
         assert!(help.stdout.contains(format), "{format} is not in --help");
     }
+}
+
+/// What Chromium makes of the page, its console among it.
+fn in_chromium(page: &str, more: &[&str]) -> Option<Ran> {
+    let profile = tempfile::tempdir().expect("a directory");
+    if Command::new("chromium").arg("--version").output().is_err() {
+        cannot("chromium", "it is not installed");
+        return None;
+    }
+    let mut command = Command::new("chromium");
+    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]);
+    command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
+    command.args(["--enable-logging=stderr", "--virtual-time-budget=2000"]).args(more);
+    command.arg(format!("--user-data-dir={}", profile.path().display())).arg(page);
+    let ran = run(command, "");
+    assert!(!ran.stderr.contains(":CONSOLE"), "{}", ran.stderr);
+    Some(ran)
+}
+
+#[test]
+fn chromium_shows_searches_and_filters_the_page() {
+    let (directory, _) = reports();
+    let file = directory.path().join("r.html");
+    fs::copy(directory.path().join("html"), &file).expect("a copy");
+    let page = format!("file://{}", file.display());
+    let Some(ran) = in_chromium(&page, &["--dump-dom"]) else { return };
+    let all = ran.stdout.matches("<details").count();
+    let counted =
+        |dom: &str| dom.split("</output>").next().and_then(|at| at.rsplit('>').next()).map(str::to_owned);
+    let hidden = |dom: &str| dom.matches("hidden=\"\"><summary>").count();
+    // Failures and warnings are shown, what passed and was skipped is not.
+    let quiet = ran.stdout.matches("class=\"pass\" hidden").count()
+        + ran.stdout.matches("class=\"skip\" hidden").count();
+    assert_eq!(counted(&ran.stdout), Some(format!("{} of {all} findings", all - quiet)), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("<script>alert"), "{}", ran.stdout);
+    // A search, as a link to the page has it.
+    let Some(ran) = in_chromium(&format!("{page}#pid_max"), &["--dump-dom"]) else { return };
+    assert_eq!(counted(&ran.stdout), Some(format!("1 of {all} findings")), "{}", ran.stdout);
+    assert_eq!(hidden(&ran.stdout) + 1, all);
+    // It asks for nothing else.
+    let text = read(&directory, "html");
+    assert!(!text.contains("src=") && !text.contains("href=") && !text.contains("url("), "{text}");
 }

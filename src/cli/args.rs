@@ -223,6 +223,8 @@ pub(super) enum ReportFormat {
     Github,
     /// For comments and job summaries
     Markdown,
+    /// One file for browsers, with search and filter
+    Html,
     /// Lines as kubeadm prints them, `[ERROR Name]: …`, for what reads its logs
     Kubeadm,
 }

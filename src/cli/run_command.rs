@@ -9,7 +9,7 @@ use super::{
 use crate::{
     policy::{Date, Overrides},
     report::{
-        github, human, json, junit, kubeadm, markdown,
+        github, html, human, json, junit, kubeadm, markdown,
         model::{Report, Verdict},
         nagios, prometheus, sarif, tap, yaml,
     },
@@ -126,6 +126,7 @@ fn render(report: &Report, output: &Output, global: &Global) -> Result<String, S
         ReportFormat::Nagios => nagios::render(report),
         ReportFormat::Github => github::render(report),
         ReportFormat::Markdown => markdown::render(report),
+        ReportFormat::Html => html::render(report),
         ReportFormat::Kubeadm => kubeadm::render(report),
         ReportFormat::Human => {
             let to_stdout = output.file.is_none();
