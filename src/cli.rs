@@ -8,6 +8,7 @@ mod detect;
 pub mod exit;
 mod kubernetes;
 mod output;
+mod outputs;
 mod policies;
 mod run_command;
 mod share;

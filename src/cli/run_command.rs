@@ -1,10 +1,12 @@
 //! `preflight run`: from the options to a report and an exit code.
 
 use super::{
-    args::{FailOn, Global, Output, ReportFormat, RunArgs},
+    args::{FailOn, Global, RunArgs},
     detect,
     exit::{self, Stop},
-    output, policies,
+    output,
+    outputs::{self, Output, ReportFormat},
+    policies,
 };
 use crate::{
     policy::{Date, Overrides},
@@ -16,7 +18,7 @@ use crate::{
     run::{self, Ignored, Limits, Request, RunError, Selection},
 };
 use preflight_checks::node::{Allowed, Door, Filesystem};
-use std::{collections::HashSet, path::Path, process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
     match try_run(args, global) {
@@ -32,7 +34,7 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     };
     // Wrong usage is told before any file is read.
     ignored(&args.ignore_preflight_errors)?;
-    let outputs = outputs(args)?;
+    let outputs = outputs::of(args)?;
     let door = door(args.root.as_deref())?;
     let sets = args.policy.set.as_slice();
     let kubeadm = args.policy.kubeadm_config.as_deref();
@@ -64,36 +66,6 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     }
     let is_plugin = |output: &Output| output.format == ReportFormat::Nagios && output.file.is_none();
     Ok(if outputs.iter().any(is_plugin) { nagios::state(&report).1 } else { code(&report, args.fail_on) })
-}
-
-/// The reports that are asked for, each with its file; one at most goes to standard output.
-fn outputs(args: &RunArgs) -> Result<Vec<Output>, Stop> {
-    let usage = |message: String| Stop::new(exit::USAGE, message);
-    let mut outputs = args.output.clone();
-    let mut without_file = outputs.iter_mut().filter(|output| output.file.is_none());
-    let first = without_file.next();
-    if without_file.next().is_some() {
-        return Err(usage(
-            "two reports can't both go to standard output; give one a file: -o human -o json=report.json"
-                .to_owned(),
-        ));
-    }
-    match (first, &args.output_file) {
-        (Some(output), Some(file)) => output.file = Some(file.clone()),
-        (None, Some(_)) => {
-            return Err(usage("--output-file: each report has a file already (-o FORMAT=FILE)".to_owned()));
-        }
-        (_, None) => {}
-    }
-    let mut seen = HashSet::new();
-    for file in outputs.iter().filter_map(|output| output.file.as_deref()) {
-        let option = if args.output_file.as_deref() == Some(file) { "--output-file" } else { "-o" };
-        output::check_target(file).map_err(|e| usage(format!("{option} {e}")))?;
-        if !seen.insert(file) {
-            return Err(usage(format!("two reports can't both go to {}", file.display())));
-        }
-    }
-    Ok(outputs)
 }
 
 fn write(output: &Output, text: &str) -> Result<(), Stop> {
