@@ -35,7 +35,9 @@ dist: ## one static file for any x86-64 Linux, and its SHA-256, in dist/
 layout: ## learn anew what usual runs execute, for the layout of that file (needs valgrind)
 	CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC)
 	build/layout.py $(TARGET_DIR)/$(STATIC)/release/preflight
-dist-test: dist ## run that file in an empty chroot with only /proc and /sys (root or user namespaces)
+dist-test: dist ## run that file in an empty chroot with only /proc and /sys (root or user namespaces), and panic as it would
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC) --example panics
+	$(TARGET_DIR)/$(STATIC)/release/examples/panics
 	tests/dist.sh dist/$(DIST)
 vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and kills against their memory (Debian only)
 	tests/vm/run.py $(VM) dist/$(DIST)

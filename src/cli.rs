@@ -14,6 +14,7 @@ mod run_command;
 mod share;
 mod signals;
 
+use crate::panics;
 use args::{Cli, Command};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use std::{
@@ -36,8 +37,8 @@ pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit
         }
     };
     crate::logging::init(cli.global.quiet, cli.global.verbose);
-    crate::logging::hook_panics();
-    // A panic was logged by then. In a check it is a finding; here it is ours to answer for.
+    panics::hook();
+    // Where a build unwinds, a panic of this thread was logged by then.
     catch_unwind(AssertUnwindSafe(|| dispatch(&cli))).unwrap_or(exit::INTERNAL.into())
 }
 

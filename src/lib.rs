@@ -9,6 +9,7 @@ mod explain;
 pub mod glob;
 pub mod kubeadm_names;
 pub mod logging;
+pub mod panics;
 pub mod policy;
 pub mod report;
 pub mod run;

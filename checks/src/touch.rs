@@ -3,12 +3,15 @@
 //!
 //! Everything made here has a name that begins with `preflight` and ends with a process id, is made and taken away
 //! under a lock that the kernel drops when this process dies, and is removed again in every case: at the end, after an
-//! error, on a panic (by `Drop`), and when [`Interrupt`] says that the user wants to stop. Only SIGKILL leaves
-//! something behind; whoever holds the lock next finds it by its name and removes it first.
+//! error, on a panic ([`take_away`], by the program's hook), and when [`Interrupt`] says that the user wants to stop. Only
+//! SIGKILL leaves something behind; whoever holds the lock next finds it by its name and removes it first.
 
+mod on_panic;
 pub mod scratch;
 pub mod trace;
 mod tree;
+
+pub use on_panic::take_away;
 
 use crate::{
     errno::name as errno_name,

@@ -20,6 +20,8 @@ struct State<T> {
     /// What was said, and when.
     said: VecDeque<(T, Instant)>,
     is_closed: bool,
+    /// Why the one who spoke can't go on.
+    last_words: Option<String>,
 }
 
 impl<T> Shared<T> {
@@ -36,18 +38,31 @@ pub(super) struct Sender<T>(Arc<Shared<T>>);
 pub(super) struct Receiver<T>(Arc<Shared<T>>);
 
 /// Why nothing came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Silence {
     /// The time is over.
     Timeout,
-    /// Nobody is there who could say something.
-    Closed,
+    /// Nobody is there who could say something; why, where that was told.
+    Closed(Option<String>),
+}
+
+/// What tells why the sender can't go on, from within a panic.
+pub(super) struct LastWords<T>(Arc<Shared<T>>);
+
+impl<T> LastWords<T> {
+    /// Nothing more will be said, for this reason. A panic that came while the mailbox was in use is not told.
+    pub(super) fn say(&self, why: String) {
+        if let Ok(mut state) = self.0.state.try_lock() {
+            (state.is_closed, state.last_words) = (true, Some(why));
+        }
+        self.0.closed.notify_one();
+    }
 }
 
 /// Both sides of a new one.
 pub(super) fn mailbox<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared {
-        state: Mutex::new(State { said: VecDeque::new(), is_closed: false }),
+        state: Mutex::new(State { said: VecDeque::new(), is_closed: false, last_words: None }),
         closed: Condvar::new(),
         abandoned: AtomicBool::new(false),
     });
@@ -55,6 +70,11 @@ pub(super) fn mailbox<T>() -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Sender<T> {
+    /// What tells why this one can't go on.
+    pub(super) fn last_words(&self) -> LastWords<T> {
+        LastWords(Arc::clone(&self.0))
+    }
+
     /// Says something; false where nobody listens any more.
     pub(super) fn say(&self, what: T) -> bool {
         self.0.state().said.push_back((what, Instant::now()));
@@ -78,7 +98,7 @@ impl<T> Receiver<T> {
                 return Ok(next);
             }
             if state.is_closed {
-                return Err(Silence::Closed);
+                return Err(Silence::Closed(state.last_words.take()));
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -110,7 +130,7 @@ mod tests {
             let (said, when) = receiver.next(far()).unwrap();
             assert!(said == i && when >= before && when <= Instant::now());
         }
-        assert_eq!(receiver.next(far()).unwrap_err(), Silence::Closed);
+        assert_eq!(receiver.next(far()).unwrap_err(), Silence::Closed(None));
         assert!(thread.join().unwrap());
     }
 
@@ -122,5 +142,17 @@ mod tests {
         assert_eq!(receiver.next(Instant::now()).unwrap().0, 1);
         drop(receiver);
         assert!(!sender.say(2), "nobody listens any more");
+    }
+
+    #[test]
+    fn last_words_come_after_what_was_said() {
+        let (sender, receiver) = mailbox();
+        sender.say(1);
+        sender.last_words().say("broken".to_owned());
+        let far = || Instant::now() + Duration::from_secs(30);
+        assert_eq!(receiver.next(far()).unwrap().0, 1);
+        assert_eq!(receiver.next(far()).unwrap_err(), Silence::Closed(Some("broken".to_owned())));
+        drop(sender);
+        assert_eq!(receiver.next(far()).unwrap_err(), Silence::Closed(None));
     }
 }

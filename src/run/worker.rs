@@ -14,7 +14,7 @@ use super::{
     retry,
 };
 use crate::{
-    logging::payload_text,
+    panics,
     policy::{Applicability, Inputs, Policy, Rule},
 };
 use preflight_checks::{
@@ -24,7 +24,6 @@ use preflight_checks::{
 use std::{
     collections::VecDeque,
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -141,7 +140,9 @@ pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> 
                     Some(timed_out(hung.as_deref(), limit))
                 }
             }
-            Err(Silence::Closed) => Some(panicked("its thread ended without a word")),
+            Err(Silence::Closed(why)) => {
+                Some(panicked(why.as_deref().unwrap_or("its thread ended without a word")))
+            }
         };
         tracing::warn!(?step, again = finding.is_none(), "a check was left behind");
         if let Some(finding) = finding {
@@ -255,10 +256,12 @@ impl Work {
         watch: &Arc<Watch>,
         sender: &Sender<Said>,
     ) {
+        let last_words = sender.last_words();
+        panics::on_panic(move |text| last_words.say(text));
         let node = self.node(watch);
         for step in todo {
             let said = match step {
-                Step::Describe => Said::Node(catch_unwind(AssertUnwindSafe(|| NodeFacts::read(&node))).ok()),
+                Step::Describe => Said::Node(Some(NodeFacts::read(&node))),
                 Step::Ask(rule) => match (self.policy.rules.get(rule), found.get_mut(rule)) {
                     (Some(asked), Some(found)) => {
                         let answer = ask(asked, &self.policy.inputs, &node);
@@ -297,19 +300,17 @@ impl Work {
     }
 }
 
-/// Asks one rule; whatever happens, there is at least one finding (law 1).
+/// Asks one rule; there is at least one finding (law 1), unless it panics, which the caller of [`ask_all`] hears of.
 fn ask(rule: &Rule, inputs: &Inputs, node: &Node) -> Answer {
     tracing::debug!(rule = rule.id, check = rule.check.meta().id, "asks");
     let mut found = Findings::default();
-    let asked = catch_unwind(AssertUnwindSafe(|| ask_where_it_applies(rule, inputs, node, &mut found)));
-    match asked {
-        Ok(Ok(())) if found.is_empty() => {
+    match ask_where_it_applies(rule, inputs, node, &mut found) {
+        Ok(()) if found.is_empty() => {
             let unknown = Unknown::new("the check said nothing; this is a mistake in preflight");
             found.push(rule_level("no-answer", "not answered", &unknown));
         }
-        Ok(Ok(())) => {}
-        Ok(Err(unknown)) => found.push(rule_level("unknown", "could not be determined", &unknown)),
-        Err(panic) => found.push(panicked(&payload_text(panic.as_ref()))),
+        Ok(()) => {}
+        Err(unknown) => found.push(rule_level("unknown", "could not be determined", &unknown)),
     }
     found.into_inner()
 }

@@ -4,13 +4,18 @@
 //! No file of any other cgroup is written.
 
 use super::{
-    Interrupt, Swept, Touched, errno_name, patiently, refused,
+    Interrupt, Swept, Touched, errno_name,
+    on_panic::on_panic,
+    patiently, refused,
     trace::CGROUP2_MAGIC,
     tree::{Directory, Guard, Tree},
 };
 use crate::{evidence::Unknown, facts::cgroup::masks::ScratchAnswers};
 use rustix::io::Errno;
-use std::time::{Duration, Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 /// Our cgroups are called this and the process id.
 const PREFIX: &str = "preflight-";
@@ -35,7 +40,12 @@ pub fn ask(parents: &[String], names: &[String], interrupt: &Interrupt) -> Touch
     let asked = parents.iter().map(|path| {
         let opened = Directory::open(path, CGROUP2_MAGIC).map_err(|e| refused(path, e));
         match opened.and_then(|tree| tree.lock(interrupt).map(|()| tree)) {
-            Ok(tree) => ask_in(&tree, names, interrupt),
+            Ok(tree) => {
+                let tree = Rc::new(tree);
+                let own = Rc::clone(&tree);
+                let _on_panic = on_panic(move || drop(sweep(&*own)));
+                ask_in(&*tree, names, interrupt)
+            }
             Err(unknown) => Touched::nothing(Err(unknown)),
         }
     });

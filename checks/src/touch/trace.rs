@@ -19,7 +19,9 @@ mod tracefs;
 pub use tracefs::PLACES;
 
 use super::{
-    Allowance, Interrupt, Touched, errno_name, refused,
+    Allowance, Interrupt, Touched, errno_name,
+    on_panic::on_panic,
+    refused,
     tree::{Directory, Guard, Tree},
 };
 use crate::{
@@ -31,6 +33,7 @@ use crate::{
 };
 use method::Method;
 use rustix::io::Errno;
+use std::rc::Rc;
 use sweep::{PREFIX, sweep};
 use text::Fired;
 
@@ -88,7 +91,12 @@ pub fn masks(request: &Request, allowed: Allowance, interrupt: &Interrupt) -> To
         Ok((tree, trigger))
     };
     match ready() {
-        Ok((tree, trigger)) => trace(&tree, &|| trigger.fire(), request, interrupt),
+        Ok((tree, trigger)) => {
+            let tree = Rc::new(tree);
+            let own = Rc::clone(&tree);
+            let _on_panic = on_panic(move || drop(sweep(&*own)));
+            trace(&*tree, &|| trigger.fire(), request, interrupt)
+        }
         Err(unknown) => {
             let refused = Method::all(request);
             Touched::nothing(refused.iter().map(|m| attempt(m, Err(unknown.clone()))).collect())
