@@ -47,7 +47,8 @@ fn main() -> ExitCode {
     };
     let report = run(&request).expect("whatever happens in a check, there is a report");
     let answered: std::collections::BTreeSet<_> = report.findings.iter().map(|f| &f.rule).collect();
-    let panicked: Vec<_> = report.findings.iter().filter(|f| f.reason == "panicked").map(|f| &*f.id).collect();
+    let panicked: Vec<_> =
+        report.findings.iter().filter(|f| f.reason == "panicked").map(|f| &*f.id).collect();
     println!("{} of {rules} rules answered; broke down: {panicked:?}", answered.len());
     let right = answered.len() == rules && panicked == ["swap"];
     if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -128,6 +128,7 @@ pub struct Finding {
     severity: Severity,
     outcome: Outcome,
     reason: &'static str,
+    own_reason: Option<String>,
     message: String,
     notes: Vec<String>,
     evidence: Vec<Evidence>,
@@ -150,6 +151,7 @@ impl Finding {
             severity,
             outcome,
             reason,
+            own_reason: None,
             message: message.into(),
             notes: Vec::new(),
             evidence,
@@ -278,6 +280,19 @@ impl Finding {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         self.reason
+    }
+
+    /// The stable word that somebody else gave to it, as a plugin does; for scripts before [`reason`](Self::reason).
+    #[must_use]
+    pub fn reason_of(mut self, reason: Option<String>) -> Self {
+        self.own_reason = reason;
+        self
+    }
+
+    /// The word that reports have: somebody else's where there is one.
+    #[must_use]
+    pub fn reported_reason(&self) -> &str {
+        self.own_reason.as_deref().unwrap_or(self.reason)
     }
 
     /// One sentence for people.

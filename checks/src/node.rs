@@ -19,7 +19,7 @@ pub use door::{Access, Door, FileKind, Filesystem as FilesystemType, ReadError, 
 pub use filesystem::Filesystem;
 pub use memory::Memory;
 pub(crate) use probe::micros;
-pub use probe::{Answer, Identity, LogKind, Probe, Probed};
+pub use probe::{Answer, Ended, Identity, LogKind, Probe, Probed};
 pub use watch::Watch;
 
 use crate::evidence::{Evidence, Unknown};
@@ -226,6 +226,12 @@ impl Node {
         for (probe, result) in answers.unwrap_or_default() {
             self.remember(&probe, result);
         }
+    }
+
+    /// Whether the run allows this.
+    #[must_use]
+    pub fn allows(&self, what: Allow) -> bool {
+        self.allowed.contains(what)
     }
 
     /// The effective user id of this program on a live node.

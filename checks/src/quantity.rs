@@ -20,6 +20,11 @@ const UNITS: [(&str, u64); 12] = [
     ("E", 1_000_000_000_000_000_000),
 ];
 
+/// A number without its suffix, and what that stands for; 1 where there is none.
+pub(crate) fn split_unit(text: &str) -> (&str, u64) {
+    UNITS.iter().find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, *unit))).unwrap_or((text, 1))
+}
+
 /// An amount of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Quantity(u64);
@@ -44,10 +49,7 @@ impl FromStr for Quantity {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not an amount of bytes; write for example 2Gi, 1700M or 512");
         let text = text.trim();
-        let (number, unit) = UNITS
-            .iter()
-            .find_map(|(suffix, bytes)| Some((text.strip_suffix(suffix)?, *bytes)))
-            .unwrap_or((text, 1));
+        let (number, unit) = split_unit(text);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 9 {

@@ -6,9 +6,9 @@ use crate::{
     check::{Check, DynCheck},
     checks::{
         Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupDriver, CgroupHierarchy,
-        ClockCheck, ClusterNetworks, ContainerRuntime, Cpu, DataDirectory, DiskLatency, DiskSpace, Dns,
-        Entropy, EnvironmentCheck, Executables, Files, Filesystems, Firewall, Hostname, Http, Hugepages,
-        Identity, Interfaces, Iptables, Joined, KernelConfigCheck, KernelLogCheck, KernelModules,
+        ClockCheck, ClusterNetworks, Commands, ContainerRuntime, Cpu, DataDirectory, DiskLatency, DiskSpace,
+        Dns, Entropy, EnvironmentCheck, Exec, Executables, Files, Filesystems, Firewall, Hostname, Http,
+        Hugepages, Identity, Interfaces, Iptables, Joined, KernelConfigCheck, KernelLogCheck, KernelModules,
         KernelRestrictions, KernelVersion, KubeletCheck, KubernetesFeatures, Limits, MemoryCheck,
         MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Privileges, Proxy,
         ResolvConfCheck, RuntimeConfig, Seccomp, Selinux, Services, Swap, Sysctl, Tcp, Users,
@@ -84,6 +84,8 @@ checks![
     CgroupDriver,
     RuntimeConfig,
     Services,
+    Commands,
+    Exec,
 ];
 
 /// The check called `id`.

@@ -58,7 +58,7 @@ pub(super) fn judge(rule: &Rule, finding: &Finding, took: Duration) -> Judged {
     let mut judged = empty(rule, finding.subject());
     judged.verdict = verdict;
     judged.determined = determined;
-    finding.reason().clone_into(&mut judged.reason);
+    finding.reported_reason().clone_into(&mut judged.reason);
     finding.message().clone_into(&mut judged.message);
     judged.notes = notes;
     judged.evidence = finding.all_evidence().to_vec();

@@ -7,8 +7,10 @@ use crate::{
     duration::Duration,
     entry::{Entry, Written},
     evidence::{Proof, Unknown},
+    expect::{Expected, Judged, Property},
     facts::lookup::{Lookup, Resolver, evidence, question},
     finding::{Finding, Findings, Remedy, Severity},
+    matcher::{Matcher, Subject},
     node::{Node, Probed},
 };
 use ipnet::IpNet;
@@ -24,7 +26,7 @@ use std::{net::IpAddr, rc::Rc, time};
 /// addresses of IPv4 and of IPv6. In each search domain it asks for a name that nobody gave to anything.
 ///
 /// Servers: `answers` passes; `silent`, `refused` and `fails` (it answers that it can't) do not, and only warn while another
-/// one answers. Names: `resolves` passes; `no-such-name`, `other-address` and `name-servers` do not. Search domains: `exact`
+/// one answers. Names: `resolves` passes; `no-such-name`, `other-address`, `unexpected` (of `expect`) and `name-servers` do not. Search domains: `exact`
 /// passes, `wildcard` warns.
 ///
 /// ## Why it matters
@@ -64,12 +66,23 @@ pub struct DnsName {
     /// Addresses or networks in which each of its addresses must be. Default: any.
     #[serde(default)]
     pub within: Vec<Network>,
+    /// What is expected of its addresses, a list: `{ count: 2 }`, `{ contains: 10.0.0.1 }`.
+    #[serde(default)]
+    pub expect: DnsExpectations,
     /// What it is for, told where it is missing.
     #[serde(default)]
     pub why: Option<String>,
     /// The most that it can yield. Default: fail.
     #[serde(default)]
     pub severity: Severity,
+}
+
+/// What is expected of what a name server answers.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct DnsExpectations {
+    /// The addresses of the name.
+    pub addresses: Option<Matcher>,
 }
 
 /// An address, or a network.
@@ -90,7 +103,8 @@ impl Entry for DnsName {
     const WORD: &'static str = "a name";
 
     fn from_word(word: &str) -> Result<Self, String> {
-        Ok(Self { name: word.to_owned(), within: Vec::new(), why: None, severity: Severity::Fail })
+        let (name, expect) = (word.to_owned(), DnsExpectations::default());
+        Ok(Self { name, within: Vec::new(), expect, why: None, severity: Severity::Fail })
     }
 }
 
@@ -217,7 +231,7 @@ fn no_answer(server: IpAddr, errno: &str, one_answers: bool) -> Finding {
 }
 
 fn judge(name: &DnsName, node: &Node, millis: u32) -> Finding {
-    let DnsName { name: subject, within, severity, .. } = name;
+    let DnsName { name: subject, within, severity, expect, .. } = name;
     let (addresses, seen) = match node.lookup(subject, millis) {
         Ok(Lookup::Found(addresses, seen)) => (addresses, seen),
         Ok(Lookup::None(seen)) => {
@@ -246,6 +260,15 @@ fn judge(name: &DnsName, node: &Node, millis: u32) -> Finding {
         return Finding::problem(*severity, subject, "other-address", message)
             .evidence(seen)
             .remedy(Remedy::new("Correct the record, or the line in /etc/hosts"));
+    }
+    let mut expected = Expected::default();
+    expected.ask("addresses", expect.addresses.as_ref(), &|| {
+        let addresses: Subject<'_> = shown.iter().map(String::as_str).collect();
+        Ok(Property::shown(format!("addresses of {subject}"), addresses))
+    });
+    if let Judged::Unexpected(how, seen) = expected.end() {
+        return Finding::problem(*severity, subject, "unexpected", format!("{subject}: {how}"))
+            .evidence([seen]);
     }
     let message = format!("{subject} is {}", shown.join(", "));
     match Proof::of(seen) {
@@ -366,6 +389,14 @@ mod tests {
             let params = DnsParams { names: vec![Written(name)], ..DnsParams::default() };
             ask_with(&params, good()).remove(1).reason()
         };
+        let expects = |address: &str| {
+            let addresses = Some(Matcher::each_equals(address));
+            let name =
+                DnsName { expect: DnsExpectations { addresses }, ..DnsName::from_word("here").unwrap() };
+            let params = DnsParams { names: vec![Written(name)], ..DnsParams::default() };
+            ask_with(&params, good()).remove(1).reason()
+        };
+        assert_eq!([expects("10.1.1.1"), expects("10.1.1.2")], ["resolves", "unexpected"]);
         assert_eq!(
             ["10.1.0.0/16", "10.1.1.1", "192.0.2.0/24"].map(within),
             ["resolves", "resolves", "other-address"]

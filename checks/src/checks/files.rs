@@ -1,6 +1,7 @@
 //! `files`: Files and directories are there, or not, with the owners, modes and contents that they should have.
 
 mod contents;
+mod expectations;
 mod mode;
 mod params;
 
@@ -125,6 +126,10 @@ fn present(rule: &FileRule, kind: FileKind, node: &Node) -> Finding {
     match contents::judge(rule, node) {
         Ok(Some(seen)) => proof = proof.and(seen),
         Ok(None) => {}
+        Err(finding) => return *finding,
+    }
+    match expectations::judge(rule, node) {
+        Ok(seen) => proof = proof.and_all(seen),
         Err(finding) => return *finding,
     }
     Finding::pass(path, "as-wanted", format!("{path} is as it should be"), proof)

@@ -9,6 +9,7 @@ use crate::{
     endpoint::{Endpoint, Url},
     entry::Written,
     evidence::{Evidence, Proof, Unknown},
+    expect::{Expected, Property},
     facts::{
         Known,
         certificate::{Certificate, Fault},
@@ -137,7 +138,7 @@ fn way(params: &HttpParams, node: &Node, url: &Url, request: &HttpRequest) -> Kn
         by_proxy: false,
         url: whole,
         identity: request.identity(),
-        body: request.version.is_some(),
+        body: request.version.is_some() || request.expect.body.is_some(),
         millis: millis(params.time),
     };
     if !params.proxy {
@@ -281,6 +282,16 @@ fn good(
                     .remedy(Remedy::new("See which server answers there"));
             }
         }
+    }
+    let mut expected = Expected::default();
+    expected.ask("body", request.expect.body.as_ref(), &|| {
+        Ok(Property::hidden(&subject, String::from_utf8_lossy(&answer.body).into_owned()))
+    });
+    let unexpected =
+        |message, by| Finding::problem(request.severity, &subject, "unexpected", message).evidence([by]);
+    match expected.end().or(&subject, &unexpected, &|why| unknown(url, request.severity, why)) {
+        Ok(more) => seen.extend(more),
+        Err(finding) => return finding.evidence(seen),
     }
     let Some(proof) = Proof::of(seen) else {
         return unknown(url, request.severity, &Unknown::new("nothing showed it"));

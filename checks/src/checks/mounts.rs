@@ -3,10 +3,12 @@
 use crate::{
     check::{Check, Meta},
     entry::{Entry, Written},
-    evidence::Unknown,
+    evidence::{Evidence, Proof, Unknown},
+    expect::{Expected, Judged, Property},
     facts::mounts::{Mount, Mounts, Propagation},
     finding::{Finding, Findings, Remedy, Risk, Severity},
-    node::Node,
+    matcher::{Matcher, Subject},
+    node::{FilesystemType as Filesystem, Node},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,7 +20,7 @@ use serde::Deserialize;
 /// mounts below it spread to other namespaces (`shared:N`, `master:N`, `unbindable`; nothing is private).
 ///
 /// `as-wanted` passes, also where `mounted: false` is asked and nothing is mounted there. `not-mounted`, `mounted`,
-/// `wrong-type`, `wrong-option` and `wrong-propagation` do not.
+/// `wrong-type`, `wrong-option`, `wrong-propagation` and `unexpected` (of `expect`) do not.
 ///
 /// ## Why it matters
 /// Pods that pass mounts on (mountPropagation HostToContainer or Bidirectional: CSI drivers, node exporters) do not start
@@ -59,12 +61,32 @@ pub struct MountRule {
     /// How mounts spread: shared, slave (it gets those of others; shared will do, too) or private. Default: any.
     #[serde(default)]
     pub propagation: Option<Wanted>,
+    /// What is expected of it besides.
+    #[serde(default)]
+    pub expect: MountExpectations,
     /// What it is for, told where it is not as it should be.
     #[serde(default)]
     pub why: Option<String>,
     /// The most that it can yield. Default: fail.
     #[serde(default)]
     pub severity: Severity,
+}
+
+/// What is expected of what is mounted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct MountExpectations {
+    /// The type of its file system: `xfs`.
+    #[serde(rename = "type")]
+    pub fs_type: Option<Matcher>,
+    /// What is mounted: `/dev/sda1`.
+    pub source: Option<Matcher>,
+    /// Its options, each an item of a list.
+    pub options: Option<Matcher>,
+    /// How large the file system is, in bytes. Of the machine itself only, as `available`.
+    pub size: Option<Matcher>,
+    /// How much of it is free for users other than root, in bytes.
+    pub available: Option<Matcher>,
 }
 
 /// How mounts below have to spread.
@@ -94,6 +116,7 @@ impl Entry for MountRule {
             options: Vec::new(),
             without: Vec::new(),
             propagation: None,
+            expect: MountExpectations::default(),
             why: None,
             severity: Severity::Fail,
         })
@@ -124,7 +147,8 @@ impl Check for MountsCheck {
             let asks_more = !rule.types.is_empty()
                 || !rule.options.is_empty()
                 || !rule.without.is_empty()
-                || rule.propagation.is_some();
+                || rule.propagation.is_some()
+                || rule.expect.any();
             if !rule.mounted && asks_more {
                 return Err(format!(
                     "nothing is to be mounted at {}, so nothing more can be asked of it",
@@ -138,7 +162,7 @@ impl Check for MountsCheck {
     fn run(params: &MountsParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         for Written(rule) in &params.mounts {
             let finding = match node.mounts() {
-                Ok(mounts) => judge(rule, mounts),
+                Ok(mounts) => judge(rule, mounts, node),
                 Err(why) => undetermined(rule, why),
             };
             out.push(finding.notes(rule.why.clone()));
@@ -152,7 +176,33 @@ fn undetermined(rule: &MountRule, why: &Unknown) -> Finding {
     Finding::undetermined(rule.severity, &rule.path, "unknown", message, why)
 }
 
-fn judge(rule: &MountRule, mounts: &Mounts) -> Finding {
+impl MountExpectations {
+    fn any(&self) -> bool {
+        let all = [&self.fs_type, &self.source, &self.options, &self.size, &self.available];
+        all.iter().any(|one| one.is_some())
+    }
+}
+
+/// Compares what is mounted with what `expect` says.
+fn expectations(rule: &MountRule, mount: &Mount, node: &Node) -> Judged {
+    let (expect, path) = (&rule.expect, rule.path.as_str());
+    let mut expected = Expected::default();
+    expected.ask("type", expect.fs_type.as_ref(), &|| Ok(Property::shown(path, mount.fs_type.as_str())));
+    expected.ask("source", expect.source.as_ref(), &|| Ok(Property::shown(path, mount.source())));
+    expected.ask("options", expect.options.as_ref(), &|| {
+        let options: Subject<'_> = mount.all_options().collect();
+        Ok(Property::shown(path, options))
+    });
+    let bytes = |of: fn(&Filesystem) -> u64| {
+        let found = node.filesystem(path).map_err(|e| e.unknown())?;
+        Ok::<_, Unknown>(Property::shown(format!("statfs({path})"), of(&found).to_string()))
+    };
+    expected.ask("size", expect.size.as_ref(), &|| bytes(|found| found.size));
+    expected.ask("available", expect.available.as_ref(), &|| bytes(|found| found.available));
+    expected.end()
+}
+
+fn judge(rule: &MountRule, mounts: &Mounts, node: &Node) -> Finding {
     let path = rule.path.as_str();
     let point = if path == "/" { path } else { path.trim_end_matches('/') };
     let Some(mount) = mounts.at(point) else {
@@ -205,7 +255,16 @@ fn judge(rule: &MountRule, mounts: &Mounts) -> Finding {
             return wrong_propagation(rule, wanted, &problem);
         }
     }
-    Finding::pass(path, "as-wanted", format!("{} is mounted at {path}, as it has to be", mount.fs_type), seen)
+    let unexpected = |message, seen: Evidence| {
+        Finding::problem(rule.severity, path, "unexpected", message).evidence([seen])
+    };
+    match expectations(rule, mount, node).or(path, &unexpected, &|why| undetermined(rule, why)) {
+        Ok(more) => {
+            let message = format!("{} is mounted at {path}, as it has to be", mount.fs_type);
+            Finding::pass(path, "as-wanted", message, Proof::new(seen).and_all(more))
+        }
+        Err(finding) => *finding,
+    }
 }
 
 fn wrong_option(rule: &MountRule, mount: &Mount) -> Option<String> {
@@ -315,6 +374,25 @@ mod tests {
         assert!(matches!(ask(rule("/data"), second).outcome(), Outcome::Undetermined(_)));
         let found = ask(MountRule { mounted: false, ..rule("/x") }, Memory::new());
         assert!(matches!(found.outcome(), Outcome::Undetermined(_)));
+    }
+
+    #[test]
+    fn expectations() {
+        let expects = |path: &str, expect: MountExpectations| reason(MountRule { expect, ..rule(path) });
+        let is = |text: &str| Some(Matcher::equals(text));
+        let none = MountExpectations::default;
+        assert_eq!(
+            expects("/data", MountExpectations { fs_type: is("xfs"), source: is("/dev/sda2"), ..none() }),
+            "as-wanted"
+        );
+        assert_eq!(expects("/data", MountExpectations { source: is("/dev/sdb1"), ..none() }), "unexpected");
+        assert_eq!(
+            expects("/run/slave", MountExpectations { options: is("rw"), ..none() }),
+            "unexpected",
+            "a list"
+        );
+        // The size of a file system is that of the machine itself.
+        assert_eq!(expects("/data", MountExpectations { size: is("1"), ..none() }), "unknown");
     }
 
     #[test]

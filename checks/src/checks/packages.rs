@@ -4,8 +4,10 @@ use crate::{
     check::{Check, Meta},
     entry::{Entry, Written},
     evidence::Unknown,
+    expect::{Expected, Property},
     facts::packages::{Manager, State, upstream},
     finding::{Finding, Findings, Remedy, Severity},
+    matcher::Matcher,
     node::Node,
     range::Range,
 };
@@ -22,7 +24,8 @@ use std::collections::HashSet;
 /// 2.0.0, and is not `>=2.0.0`. Of several that rpm has installed side by side the newest counts. A package that dpkg has left
 /// half-configured is not installed.
 ///
-/// `installed` and `absent` pass; `missing`, `present`, `wrong-version` and `not-in-order` do not.
+/// `installed` and `absent` pass; `missing`, `present`, `wrong-version`, `unexpected` (of `expect`) and `not-in-order`
+/// do not.
 ///
 /// ## Why it matters
 /// A runtime that an update left half-configured starts until the next boot. Two packages that bring one program
@@ -56,6 +59,9 @@ pub struct PackageRule {
     /// The versions that will do. Default: any.
     #[serde(default)]
     pub version: Option<Range>,
+    /// What is expected of it besides.
+    #[serde(default)]
+    pub expect: PackageExpectations,
     /// What it is for, told where it is missing.
     #[serde(default)]
     pub why: Option<String>,
@@ -64,11 +70,21 @@ pub struct PackageRule {
     pub severity: Severity,
 }
 
+/// What is expected of an installed package.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct PackageExpectations {
+    /// Its version as the distribution writes it, with epoch and revision: `1:2.0-3ubuntu1`.
+    pub version: Option<Matcher>,
+}
+
 impl Entry for PackageRule {
     const WORD: &'static str = "the name of a package";
 
     fn from_word(name: &str) -> Result<Self, String> {
-        Ok(Self { name: name.to_owned(), apk: None, version: None, why: None, severity: Severity::Fail })
+        let expect = PackageExpectations::default();
+        let name = name.to_owned();
+        Ok(Self { name, apk: None, version: None, expect, why: None, severity: Severity::Fail })
     }
 }
 
@@ -181,6 +197,15 @@ fn judge(rule: &PackageRule, wanted: bool, node: &Node) -> Finding {
         };
         let remedy = Remedy::new("Remove it").command(format!("{command} {name}")).risk(crate::Risk::Service);
         return problem("present", format!("the package {name} is installed, and should not be"), remedy);
+    }
+    let mut expected = Expected::default();
+    expected.ask("version", rule.expect.version.as_ref(), &|| {
+        Ok(Property::shown(&seen.source, package.version.as_str()))
+    });
+    let unexpected =
+        |message, _| problem("unexpected", message, Remedy::new("Install another version of it"));
+    if let Err(finding) = expected.end().or(&format!("the package {name}"), &unexpected, &unknown) {
+        return *finding;
     }
     let Some(range) = &rule.version else {
         return Finding::pass(subject, "installed", format!("the package {name} is installed"), seen);

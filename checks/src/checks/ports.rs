@@ -1,5 +1,6 @@
 //! `ports`: The ports that are to be served here are free, and if not, who holds them.
 
+mod listening;
 mod params;
 
 use params::{PortRule, PortsParams};
@@ -35,6 +36,7 @@ impl Check for Ports {
         for (rules, protocol) in [(&params.tcp, Protocol::Tcp), (&params.udp, Protocol::Udp)] {
             for Written(rule) in rules {
                 let finding = match node.sockets(protocol) {
+                    Ok(sockets) if rule.listening => listening::judge(rule, protocol, sockets, node),
                     Ok(sockets) => judge(rule, protocol, sockets, node),
                     Err(unknown) => {
                         let subject = subject(rule, protocol);

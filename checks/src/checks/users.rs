@@ -4,8 +4,10 @@ use crate::{
     check::{Check, Meta},
     entry::{Entry, Written},
     evidence::{Evidence, Proof, Unknown},
-    facts::users::{GROUP, PASSWD},
+    expect::{Expected, Property},
+    facts::users::{Account, GROUP, PASSWD},
     finding::{Finding, Findings, Remedy, Severity},
+    matcher::Matcher,
     node::{Node, ReadError},
 };
 use schemars::JsonSchema;
@@ -18,7 +20,7 @@ use std::collections::HashSet;
 /// /etc/passwd and /etc/group; with `subordinateIds` also /etc/subuid and /etc/subgid. Nobody is looked up elsewhere: where
 /// nsswitch.conf names LDAP, sssd or others, somebody who is not in the files is undetermined.
 ///
-/// `there` passes; `missing`, `wrong-id`, `not-a-member` and `too-few-ids` do not. A group is `group:NAME` in the report.
+/// `there` passes; `missing`, `wrong-id`, `not-a-member`, `too-few-ids` and `unexpected` (of `expect`) do not. A group is `group:NAME` in the report.
 ///
 /// ## Why it matters
 /// Pods with `hostUsers: false` take ranges of subordinate ids of the user `kubelet` where there is one, 65536 for each pod;
@@ -52,6 +54,23 @@ pub struct UserRule {
     /// How many subordinate user and group ids it has to have.
     #[serde(default)]
     pub subordinate_ids: Option<u64>,
+    /// What is expected of it besides.
+    #[serde(default)]
+    pub expect: UserExpectations,
+}
+
+/// What is expected of a user.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct UserExpectations {
+    /// Its number.
+    pub id: Option<Matcher>,
+    /// The number of its group.
+    pub group: Option<Matcher>,
+    /// Its home directory.
+    pub home: Option<Matcher>,
+    /// Its shell.
+    pub shell: Option<Matcher>,
 }
 
 /// What is asked of one group.
@@ -72,7 +91,8 @@ impl Entry for UserRule {
     const WORD: &'static str = "the name of a user";
 
     fn from_word(name: &str) -> Result<Self, String> {
-        Ok(Self { name: name.to_owned(), id: None, subordinate_ids: None })
+        let expect = UserExpectations::default();
+        Ok(Self { name: name.to_owned(), id: None, subordinate_ids: None, expect })
     }
 }
 
@@ -171,7 +191,29 @@ fn user(rule: &UserRule, node: &Node) -> Finding {
             }
         }
     }
-    Finding::pass(name, "there", format!("the user {name} is there"), proof)
+    match expectations(rule, &account) {
+        Ok(more) => Finding::pass(name, "there", format!("the user {name} is there"), proof.and_all(more)),
+        Err(finding) => *finding,
+    }
+}
+
+/// Compares a user with what `expect` says.
+fn expectations(rule: &UserRule, account: &Account) -> Result<Vec<Evidence>, Box<Finding>> {
+    let (name, expect) = (rule.name.as_str(), &rule.expect);
+    let mut expected = Expected::default();
+    let id = account.id.to_string();
+    let rest = |at: usize| account.rest.get(at).map_or("", String::as_str);
+    for (property, matcher, value) in [
+        ("id", &expect.id, id.as_str()),
+        ("group", &expect.group, rest(0)),
+        ("home", &expect.home, rest(2)),
+        ("shell", &expect.shell, rest(3)),
+    ] {
+        expected.ask(property, matcher.as_ref(), &|| Ok(Property::shown(PASSWD, value)));
+    }
+    let unexpected =
+        |message, seen| problem(name, "unexpected", message, seen, Remedy::new("Change it with usermod(8)"));
+    expected.end().or(&format!("the user {name}"), &unexpected, &|why| unknown(name, why))
 }
 
 /// How many ids the ranges of a user add up to: `name-or-number:first:count` (subuid(5)).
@@ -253,6 +295,12 @@ mod tests {
         assert_eq!(ask_user(ids(131_072), etc()).reason(), "there", "by name and by number, all ranges");
         assert_eq!(ask_user(ids(131_073), etc()).reason(), "too-few-ids");
         assert_eq!(ask_user(ids(1), etc().without("/etc/subgid")).reason(), "too-few-ids");
+        let shell = |text: &str| {
+            let expect =
+                UserExpectations { shell: Some(Matcher::equals(text)), ..UserExpectations::default() };
+            ask_user(UserRule { expect, ..kubelet() }, etc()).reason()
+        };
+        assert_eq!([shell("/bin/false"), shell("/bin/sh")], ["there", "unexpected"]);
         assert_eq!(ask_user(UserRule::from_word("etcd").unwrap(), etc()).reason(), "missing");
         let found = ask_user(kubelet(), Memory::new());
         assert!(matches!(found.outcome(), Outcome::Undetermined(_)));

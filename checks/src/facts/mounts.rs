@@ -39,7 +39,22 @@ impl Mount {
     /// Whether `option` is among the options.
     #[must_use]
     pub fn has_option(&self, option: &str) -> bool {
-        self.options.split(',').any(|o| o == option)
+        self.all_options().any(|o| o == option)
+    }
+
+    /// The options of the mount and of its file system.
+    pub fn all_options(&self) -> impl Iterator<Item = &str> {
+        self.options.split(',').filter(|option| !option.is_empty())
+    }
+
+    /// What is mounted: a device, a server, a word for what needs neither. As the kernel writes it (proc_pid_mountinfo(5)).
+    #[must_use]
+    pub fn source(&self) -> String {
+        let word = match self.ids {
+            Some(_) => self.line.split_once(" - ").and_then(|(_, after)| after.split(' ').nth(1)),
+            None => self.line.split(' ').next(),
+        };
+        decode(word.unwrap_or_default())
     }
 }
 

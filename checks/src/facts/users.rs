@@ -18,6 +18,8 @@ pub struct Account {
     pub id: u32,
     /// The members of a group; for a user nothing.
     pub members: Vec<String>,
+    /// The rest of a user's line: the number of the group, the comment, the home directory, the shell.
+    pub rest: Vec<String>,
 }
 
 /// The line of `name`: `name:password:id:…`; the fourth field of a group names its members.
@@ -30,7 +32,7 @@ fn find(text: &str, name: &str, is_group: bool) -> Option<Account> {
         let id = fields.nth(1)?.parse().ok()?;
         let members = if is_group { fields.next().unwrap_or_default() } else { "" };
         let members = members.split(',').filter(|m| !m.is_empty()).map(str::to_owned).collect();
-        Some(Account { id, members })
+        Some(Account { id, members, rest: fields.map(str::to_owned).collect() })
     })
 }
 
@@ -91,7 +93,8 @@ mod tests {
             Node::in_memory(memory.file(PASSWD, USERS).file(GROUP, "root:x:0:\nadm:x:4:a,b\n"))
         };
         let plain = node(Memory::new());
-        assert_eq!(plain.account(PASSWD, "etcd").unwrap().0.unwrap().id, 998);
+        let etcd = plain.account(PASSWD, "etcd").unwrap().0.unwrap();
+        assert_eq!((etcd.id, etcd.rest.join(" ").as_str()), (998, "997  /var/lib/etcd /usr/sbin/nologin"));
         assert_eq!(plain.account(GROUP, "adm").unwrap().0.unwrap().members, ["a", "b"]);
         assert_eq!(plain.account(PASSWD, "nobody").unwrap().0, None);
         let ldap = node(

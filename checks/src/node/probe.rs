@@ -17,6 +17,7 @@ mod unix;
 pub use answer::{Answer, Probed};
 pub use kernel_log::LogKind;
 pub(crate) use kernel_log::micros;
+pub use run::Ended;
 
 use super::{Allow, ReadError, ReadErrorKind, sys};
 use crate::errno;
@@ -136,6 +137,17 @@ pub enum Probe {
         /// How long it may take, in milliseconds.
         millis: u32,
     },
+    /// How a program ends and what it prints, whatever its exit status; takes [`Allow::Exec`]. The answer is an [`Ended`].
+    Execute {
+        /// Its path.
+        program: String,
+        /// What it is given.
+        arguments: Vec<String>,
+        /// What it reads on standard input.
+        input: String,
+        /// How long it may take, in milliseconds.
+        millis: u32,
+    },
     /// How long writes to a file of its own take to reach the disk; takes [`Allow::Write`]. The file has no name, so that
     /// nothing is left of it, however this program ends.
     DiskLatency {
@@ -174,7 +186,7 @@ impl Probe {
             Self::KernelLog => "syslog(SYSLOG_ACTION_READ_ALL)",
             Self::Cri { .. } => "CRI",
             Self::Units { .. } => "systemd",
-            Self::Run { .. } => "run",
+            Self::Run { .. } | Self::Execute { .. } => "run",
             Self::Lookup { .. } => "DNS",
             Self::Connect { .. } => "connect(2)",
             Self::Fetch { tls: false, .. } => "HTTP",
@@ -191,7 +203,7 @@ impl Probe {
             | Self::PerfCgroup { directory }
             | Self::EntryTypes { directory }
             | Self::DiskLatency { directory, .. } => directory.into(),
-            Self::Run { program, .. } => program.into(),
+            Self::Run { program, .. } | Self::Execute { program, .. } => program.into(),
             Self::FileCapabilities { path } => path.into(),
             Self::Cri { socket, .. } => socket.into(),
             Self::Units { names, .. } => names.join(" ").into(),
@@ -225,7 +237,7 @@ impl Probe {
             | Self::Units { .. }
             | Self::KernelLog => None,
             Self::DiskLatency { .. } => Some(Allow::Write),
-            Self::Run { .. } => Some(Allow::Exec),
+            Self::Run { .. } | Self::Execute { .. } => Some(Allow::Exec),
             Self::Lookup { .. } | Self::Connect { .. } | Self::Fetch { .. } => Some(Allow::Network),
         }
     }
@@ -246,6 +258,14 @@ impl Probe {
             Self::Nftables => nftables::dump().map_err(Into::into),
             Self::Listeners => listeners::dump().map_err(Into::into),
             Self::Run { program, arguments, millis } => return answer(run::run(program, arguments, *millis)),
+            Self::Execute { program, arguments, input, millis } => {
+                return answer(run::execute(&run::Program {
+                    path: program,
+                    arguments,
+                    input,
+                    millis: *millis,
+                }));
+            }
             Self::Cri { socket, millis } => return answer(cri::ask(socket, *millis)),
             Self::Units { names, by_bus, millis } => return answer(systemd::ask(names, *by_bus, *millis)),
             Self::Lookup { server, name, v6, millis } => {

@@ -18,7 +18,7 @@ pub(super) fn on_panic(sweep: impl Fn() + 'static) -> OnPanic {
 
 impl Drop for OnPanic {
     fn drop(&mut self) {
-        TO_DO.with_borrow_mut(|to_do| to_do.pop());
+        TO_DO.with_borrow_mut(Vec::pop);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a policy may say of files.
 
 use super::mode::Mode;
-use crate::finding::Severity;
+use crate::{finding::Severity, matcher::Matcher};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -15,7 +15,7 @@ use std::collections::HashSet;
 /// not there counts only where the directory that would hold it could be looked at.
 ///
 /// `as-wanted`, `absent` and `empty` pass; `missing`, `exists`, `not-empty`, `wrong-kind`, `too-open`, `wrong-owner`,
-/// `wrong-contents` and `wrong-target` do not.
+/// `wrong-contents`, `wrong-target` and `unexpected` (of `expect`) do not.
 ///
 /// ## Why it matters
 /// What an earlier cluster left (/etc/kubernetes/manifests, /var/lib/etcd) makes a join fail half way. Keys and
@@ -65,12 +65,40 @@ pub struct FileRule {
     /// What it has to say, white space at both ends aside.
     #[serde(default)]
     pub equals: Option<String>,
+    /// What is expected of it besides.
+    #[serde(default)]
+    pub expect: FileExpectations,
     /// What it is for, told where it is not right.
     #[serde(default)]
     pub why: Option<String>,
     /// The most that it can yield. Default: fail.
     #[serde(default)]
     pub severity: Severity,
+}
+
+/// What is expected of a file or a directory.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct FileExpectations {
+    /// Its text, white space at both ends left out. Nothing of it is shown in reports.
+    pub text: Option<Matcher>,
+    /// How many bytes it has.
+    pub size: Option<Matcher>,
+    /// Its mode, four digits in octal: `"0644"`. Of the machine itself only, as owner and group.
+    pub mode: Option<Matcher>,
+    /// The number of its owner.
+    pub owner: Option<Matcher>,
+    /// The number of its group.
+    pub group: Option<Matcher>,
+    /// The names in the directory.
+    pub entries: Option<Matcher>,
+}
+
+impl FileExpectations {
+    fn any(&self) -> bool {
+        let all = [&self.text, &self.size, &self.mode, &self.owner, &self.group, &self.entries];
+        all.iter().any(|one| one.is_some())
+    }
 }
 
 /// What is to be at a path.
@@ -133,14 +161,21 @@ impl FilesParams {
                 return Err(format!("`{path}` is named twice"));
             }
             let gone = matches!(rule.state, FileState::Absent | FileState::Empty);
-            if gone && (rule.asks_contents() || rule.asks_access()) {
+            if gone && (rule.asks_contents() || rule.asks_access() || rule.expect.any()) {
                 return Err(format!(
                     "`{path}` shall be {}, so that nothing else can be asked of it",
                     rule.state.as_str()
                 ));
             }
-            if rule.state == FileState::Directory && rule.asks_contents() {
+            let contents = rule.asks_contents() || rule.expect.text.is_some() || rule.expect.size.is_some();
+            if rule.state == FileState::Directory && contents {
                 return Err(format!("`{path}`: a directory has no text"));
+            }
+            if rule.state == FileState::File && rule.expect.entries.is_some() {
+                return Err(format!("`{path}`: a file has no entries"));
+            }
+            if rule.state == FileState::Link && rule.expect.any() {
+                return Err(format!("`{path}`: of a link only its target is asked"));
             }
             if rule.target.is_some() && rule.state != FileState::Link {
                 return Err(format!("`{path}`: a target goes with `state: link`"));

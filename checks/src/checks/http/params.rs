@@ -5,6 +5,7 @@ use crate::{
     endpoint::Url,
     entry::{Entry, Written},
     finding::Severity,
+    matcher::{Match, Matcher},
     node::Identity,
     range::Range,
 };
@@ -24,7 +25,8 @@ use std::{borrow::Cow, str::FromStr};
 /// `answers` passes; `expires-soon` warns. The others do not pass: `refused`, `timeout`, `no-route`, `no-name`,
 /// `name-servers` as of `tcp`; `proxy` (it does not pass this on); `no-tls`, `tls` (the handshake fails);
 /// `unknown-issuer`, `expired`, `not-yet-valid`, `wrong-name`, `bad-certificate`; `client-certificate` (the server wants to know
-/// who asks, or does not take it); `no-http`, `status`; `wrong-version`, `no-version`.
+/// who asks, or does not take it); `no-http`, `status`; `wrong-version`, `no-version`;
+/// `unexpected` (of `expect`).
 ///
 /// ## Why it matters
 /// Images that can't be fetched are the most common end of a first install. Which of these it is decides who can mend it: a
@@ -78,6 +80,9 @@ pub struct HttpRequest {
     /// A version that the answer, a JSON object, has to tell.
     #[serde(default)]
     pub version: Option<VersionField>,
+    /// What is expected of the answer besides.
+    #[serde(default)]
+    pub expect: HttpExpectations,
     /// Fewer days than this until the certificate is no longer good are a warning. Default: 14.
     #[serde(default = "fortnight")]
     pub days: u32,
@@ -87,6 +92,16 @@ pub struct HttpRequest {
     /// The most that it can yield. Default: fail.
     #[serde(default)]
     pub severity: Severity,
+}
+
+/// What is expected of an answer.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct HttpExpectations {
+    /// The status; it takes the place of `status`.
+    pub status: Option<Matcher>,
+    /// The body, at most 16 KiB of it. Nothing of it is shown in reports.
+    pub body: Option<Matcher>,
 }
 
 /// A version in an answer.
@@ -138,6 +153,9 @@ fn fortnight() -> u32 {
 impl HttpRequest {
     /// Whether a status is right.
     pub(super) fn takes(&self, status: u16) -> bool {
+        if let Some(matcher) = &self.expect.status {
+            return matcher.judge(&status.to_string().into()) == Match::Holds;
+        }
         if self.status.is_empty() {
             (200..400).contains(&status) || status == 401
         } else {
@@ -153,6 +171,9 @@ impl HttpRequest {
 
     /// The statuses that are right, in words.
     pub(super) fn wanted(&self) -> String {
+        if let Some(matcher) = &self.expect.status {
+            return format!("one that {}", matcher.describe());
+        }
         if self.status.is_empty() {
             return "200 to 399 or 401".to_owned();
         }
@@ -172,6 +193,7 @@ impl Entry for HttpRequest {
             cert_file: None,
             key_file: None,
             version: None,
+            expect: HttpExpectations::default(),
             days: fortnight(),
             why: None,
             severity: Severity::Fail,

@@ -3,6 +3,7 @@
 use crate::{
     entry::{Entry, Written},
     finding::Severity,
+    matcher::Matcher,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
@@ -17,7 +18,8 @@ use std::{collections::HashSet, fmt, net::IpAddr, str::FromStr};
 /// packet is sent. Only where a port is held, the open files of the processes tell who holds it (root sees all, others their
 /// own), and the process's cgroup its unit.
 ///
-/// `free` passes, and so does `held-as-wanted`, where the holder is one of `owners`; `in-use` does not.
+/// `free` passes, and so does `held-as-wanted`, where the holder is one of `owners`; `in-use` does not. With `listening: true`
+/// `held-as-wanted` passes; `not-listening` and `unexpected` (of `expect`) do not.
 ///
 /// ## Why it matters
 /// The API server, etcd, the scheduler, the controller manager and the kubelet each need their port, and end at once where
@@ -55,9 +57,27 @@ pub struct PortRule {
     /// Commands that may hold it, as /proc/PID/comm names them (15 characters at most): `kubelet`. Default: none.
     #[serde(default)]
     pub owners: Vec<String>,
+    /// Whether somebody has to serve it already. Default: false, it has to be free.
+    #[serde(default)]
+    pub listening: bool,
+    /// What is expected of who holds it, with `listening: true`.
+    #[serde(default)]
+    pub expect: PortExpectations,
     /// The one address on which it will be served: `127.0.0.1`. Default: all.
     #[serde(default)]
     pub address: Option<IpAddr>,
+}
+
+/// What is expected of who holds a port.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct PortExpectations {
+    /// The command, as /proc/PID/comm names it (15 characters at most). Root sees that of all.
+    pub owner: Option<Matcher>,
+    /// The unit of systemd that it belongs to.
+    pub unit: Option<Matcher>,
+    /// The addresses on which it is served, a list: `0.0.0.0`, `::`.
+    pub addresses: Option<Matcher>,
 }
 
 impl Entry for PortRule {
@@ -65,7 +85,15 @@ impl Entry for PortRule {
 
     fn from_word(word: &str) -> Result<Self, String> {
         let port = word.parse()?;
-        Ok(Self { port, why: None, severity: Severity::Fail, owners: Vec::new(), address: None })
+        Ok(Self {
+            port,
+            why: None,
+            severity: Severity::Fail,
+            owners: Vec::new(),
+            listening: false,
+            expect: PortExpectations::default(),
+            address: None,
+        })
     }
 }
 
@@ -142,6 +170,17 @@ impl PortsParams {
             for Written(rule) in rules {
                 if !seen.insert(rule.port) {
                     return Err(format!("{protocol}/{} is named twice", rule.port));
+                }
+                let PortExpectations { owner, unit, addresses } = &rule.expect;
+                let expects = owner.is_some() || unit.is_some() || addresses.is_some();
+                if !rule.listening && expects {
+                    return Err(format!("{protocol}/{}: `expect` goes with `listening: true`", rule.port));
+                }
+                if rule.listening && (!rule.owners.is_empty() || rule.port.single().is_none()) {
+                    return Err(format!(
+                        "{protocol}/{}: `listening` goes with one port; who holds it is said in `expect`",
+                        rule.port
+                    ));
                 }
                 if let Some(long) = rule.owners.iter().find(|owner| owner.len() > 15) {
                     let short: String = long.chars().take(15).collect();

@@ -3,6 +3,7 @@
 use crate::{
     facts::sysctl::{Key, normal},
     finding::Severity,
+    matcher::{Match, Matcher},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -41,7 +42,7 @@ pub struct SysctlParams {
     pub settings: Vec<SysctlSetting>,
 }
 
-/// One parameter and what it has to be. At least one of `equals`, `oneOf`, `atLeast`, `atMost`.
+/// One parameter and what it has to be. At least one of `equals`, `oneOf`, `atLeast`, `atMost`, `expect`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SysctlSetting {
@@ -58,6 +59,9 @@ pub struct SysctlSetting {
     pub at_least: Option<i64>,
     /// It has to be a number, and no larger.
     pub at_most: Option<i64>,
+    /// What is expected of it, where `equals`, `oneOf`, `atLeast` and `atMost` do not say it.
+    #[serde(default)]
+    pub expect: SysctlExpectations,
     /// Which field of a value with several is meant, the first is 1. Default: all of it.
     pub field: Option<usize>,
     /// What it is for, in a clause; shown where it is not right.
@@ -70,6 +74,14 @@ pub struct SysctlSetting {
     /// Whether its absence is as good as the right value: on kernels that lack what it guards. Default: false.
     #[serde(default)]
     pub may_be_absent: bool,
+}
+
+/// What is expected of a parameter.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct SysctlExpectations {
+    /// Its value; of `field` only, where one is named.
+    pub value: Option<Matcher>,
 }
 
 /// How a value may be written; its spelling is kept.
@@ -99,9 +111,10 @@ impl SysctlSetting {
             && self.one_of.is_empty()
             && self.at_least.is_none()
             && self.at_most.is_none()
+            && self.expect.value.is_none()
         {
             return Err(format!(
-                "`{key}` is named, but not what it has to be: add equals, oneOf, atLeast or atMost"
+                "`{key}` is named, but not what it has to be: add equals, oneOf, atLeast, atMost or expect"
             ));
         }
         if let (Some(least), Some(most)) = (self.at_least, self.at_most)
@@ -136,7 +149,11 @@ impl SysctlSetting {
             holds &= self.at_least.is_none_or(|least| number >= least.into());
             holds &= self.at_most.is_none_or(|most| number <= most.into());
         }
-        Some(holds)
+        match self.expect.value.as_ref().map(|matcher| matcher.judge(&value.into())) {
+            Some(Match::Unfit(_)) => None,
+            Some(Match::Fails(_)) => Some(false),
+            Some(Match::Holds) | None => Some(holds),
+        }
     }
 
     /// What it has to be, in words: `1`, `0 or 2`, `at least 1024`.
@@ -148,6 +165,7 @@ impl SysctlSetting {
         }
         words.extend(self.at_least.map(|least| format!("at least {least}")));
         words.extend(self.at_most.map(|most| format!("at most {most}")));
+        words.extend(self.expect.value.as_ref().map(|matcher| format!("one that {}", matcher.describe())));
         let field = self.field.map(|field| format!(" in field {field}")).unwrap_or_default();
         format!("{}{field}", words.join(" and "))
     }
@@ -157,8 +175,9 @@ impl SysctlSetting {
         if self.field.is_some() {
             return None;
         }
+        let only = || self.expect.value.as_ref().and_then(Matcher::only).map(str::to_owned);
         let number = || self.at_least.or(self.at_most).map(|n| n.to_string());
-        self.equals.clone().or_else(|| self.one_of.first().cloned()).or_else(number)
+        self.equals.clone().or_else(|| self.one_of.first().cloned()).or_else(number).or_else(only)
     }
 }
 

@@ -1,6 +1,10 @@
-use super::{params::SysctlSetting, *};
+use super::{
+    params::{SysctlExpectations, SysctlSetting},
+    *,
+};
 use crate::{
     finding::{Finding, Outcome, Severity},
+    matcher::Matcher,
     node::{Memory, ReadErrorKind},
 };
 
@@ -13,6 +17,7 @@ fn setting(key: &str) -> SysctlSetting {
         one_of: vec![],
         at_least: None,
         at_most: None,
+        expect: SysctlExpectations::default(),
         field: None,
         why: Some("because".to_owned()),
         severity: Severity::Fail,
@@ -23,6 +28,17 @@ fn setting(key: &str) -> SysctlSetting {
 
 fn equals(key: &str, value: &str) -> SysctlSetting {
     SysctlSetting { equals: Some(value.to_owned()), ..setting(key) }
+}
+
+#[test]
+fn expectations() {
+    let asked = |matcher: &str, value: &str| {
+        let expect = SysctlExpectations { value: Some(Matcher::equals(matcher)) };
+        let setting = SysctlSetting { expect, ..setting("net.ipv4.ip_forward") };
+        assert_eq!(setting.right().as_deref(), Some(matcher));
+        ask(setting, Memory::new().file(FORWARD, value)).reason()
+    };
+    assert_eq!([asked("1", "1\n"), asked("1", "0\n")], ["right", "wrong-value"]);
 }
 
 fn ask(setting: SysctlSetting, memory: Memory) -> Finding {
