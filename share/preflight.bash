@@ -25,6 +25,9 @@ _preflight() {
             preflight,explain)
                 cmd="preflight__subcmd__explain"
                 ;;
+            preflight,facts)
+                cmd="preflight__subcmd__facts"
+                ;;
             preflight,help)
                 cmd="preflight__subcmd__help"
                 ;;
@@ -54,6 +57,9 @@ _preflight() {
                 ;;
             preflight__subcmd__help,explain)
                 cmd="preflight__subcmd__help__subcmd__explain"
+                ;;
+            preflight__subcmd__help,facts)
+                cmd="preflight__subcmd__help__subcmd__facts"
                 ;;
             preflight__subcmd__help,help)
                 cmd="preflight__subcmd__help__subcmd__help"
@@ -116,7 +122,7 @@ _preflight() {
 
     case "${cmd}" in
         preflight)
-            opts="-q -v -c -o -h -V --color --quiet --verbose --config --set --kubeadm-config --output --output-file --root --only --skip --ignore-preflight-errors --fail-on --allow --timeout --help --version run list explain profiles policy cgroups kubernetes completions man help"
+            opts="-q -v -c -o -h -V --color --quiet --verbose --config --set --kubeadm-config --output --output-file --root --only --skip --ignore-preflight-errors --fail-on --allow --timeout --help --version run list explain profiles policy cgroups kubernetes facts completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -271,8 +277,30 @@ _preflight() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        preflight__subcmd__facts)
+            opts="-q -v -h --root --list --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         preflight__subcmd__help)
-            opts="run list explain profiles policy cgroups kubernetes completions man help"
+            opts="run list explain profiles policy cgroups kubernetes facts completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -314,6 +342,20 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__help__subcmd__explain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        preflight__subcmd__help__subcmd__facts)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -6,6 +6,7 @@ mod commands;
 mod decode;
 mod detect;
 pub mod exit;
+mod facts;
 mod kubernetes;
 mod output;
 mod outputs;
@@ -52,6 +53,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Some(Command::Policy(args)) => commands::policy(&args.command, &cli.global),
         Some(Command::Cgroups(args)) => commands::cgroups(args, &cli.global),
         Some(Command::Kubernetes(args)) => commands::kubernetes(args),
+        Some(Command::Facts(args)) => commands::answer(facts::answer(args)),
         Some(Command::Completions(args)) => commands::answer(share::completions(args.shell)),
         Some(Command::Man(args)) => commands::answer(share::man(args.page.as_deref())),
     }

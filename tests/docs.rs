@@ -59,6 +59,34 @@ fn the_policy_of_the_readme_is_right() {
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
 }
 
+/// The policies in docs/rules.md are right, and what they ask starts or changes nothing by itself.
+#[test]
+fn the_policies_of_the_documentation_are_right() {
+    let text = include_str!("../docs/rules.md");
+    let policies: Vec<&str> =
+        text.split("```yaml\n").skip(1).map(|block| block.split_once("```").expect("an end").0).collect();
+    assert_eq!(policies.len(), 4);
+    for policy in policies {
+        let ran = preflight_with(policy, &["policy", "lint", "-"]);
+        assert_eq!(ran.code, Some(0), "{policy}{}{}", ran.stdout, ran.stderr);
+        let ran = preflight_with(policy, &["-c", "-", "-o", "json"]);
+        assert!(matches!(ran.code, Some(0 | 1)), "{policy}{}", ran.stderr);
+    }
+    // What `expect` knows is what the page tells, and the other way round.
+    let keys = [
+        "equals", "oneOf", "atLeast", "atMost", "contains", "each", "count", "matches", "version", "not",
+        "all", "any",
+    ];
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../configs/schema/policy-v1.schema.json")).unwrap();
+    let properties =
+        schema["definitions"]["MatcherMap"]["properties"].as_object().expect("the keys of matchers");
+    assert_eq!(properties.len(), keys.len());
+    for key in keys {
+        assert!(properties.contains_key(key) && text.contains(&format!("`{key}`")), "{key}");
+    }
+}
+
 #[test]
 fn every_option_of_the_readme_exists_and_the_other_way_round() {
     let help = preflight(&["--help"]).stdout;

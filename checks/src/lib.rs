@@ -6,6 +6,7 @@
 //! never the other way round.
 
 mod blame;
+pub mod cel;
 pub mod check;
 pub mod checks;
 pub mod duration;
@@ -16,6 +17,7 @@ pub mod evidence;
 mod expect;
 pub mod facts;
 pub mod finding;
+pub mod inventory;
 pub mod matcher;
 pub mod names;
 pub mod node;

@@ -7,11 +7,11 @@ use crate::{
     checks::{
         Apparmor, BootParameters, CgroupControllers, CgroupDelegation, CgroupDriver, CgroupHierarchy,
         ClockCheck, ClusterNetworks, Commands, ContainerRuntime, Cpu, DataDirectory, DiskLatency, DiskSpace,
-        Dns, Entropy, EnvironmentCheck, Exec, Executables, Files, Filesystems, Firewall, Hostname, Http,
-        Hugepages, Identity, Interfaces, Iptables, Joined, KernelConfigCheck, KernelLogCheck, KernelModules,
-        KernelRestrictions, KernelVersion, KubeletCheck, KubernetesFeatures, Limits, MemoryCheck,
-        MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Privileges, Proxy,
-        ResolvConfCheck, RuntimeConfig, Seccomp, Selinux, Services, Swap, Sysctl, Tcp, Users,
+        Dns, Entropy, EnvironmentCheck, Exec, Executables, Expression, Files, Filesystems, Firewall,
+        Hostname, Http, Hugepages, Identity, Interfaces, Iptables, Joined, KernelConfigCheck, KernelLogCheck,
+        KernelModules, KernelRestrictions, KernelVersion, KubeletCheck, KubernetesFeatures, Limits,
+        MemoryCheck, MountsCheck, Namespaces, Numa, OperatingSystem, Packages, Ports, Pressure, Privileges,
+        Proxy, ResolvConfCheck, RuntimeConfig, Seccomp, Selinux, Services, Swap, Sysctl, Tcp, Users,
     },
 };
 use schemars::{Schema, SchemaGenerator};
@@ -86,6 +86,7 @@ checks![
     Services,
     Commands,
     Exec,
+    Expression,
 ];
 
 /// The check called `id`.

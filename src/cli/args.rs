@@ -96,10 +96,23 @@ pub(super) enum Command {
     Cgroups(CgroupsArgs),
     /// Show what a version of Kubernetes wants of a node, with the source of each fact
     Kubernetes(KubernetesArgs),
+    /// Print what is known of this node as JSON: the facts that expressions of policies can use
+    Facts(FactsArgs),
     /// Print what makes a shell complete the options of preflight
     Completions(CompletionsArgs),
     /// Print a manual page: preflight man | man -l -
     Man(ManArgs),
+}
+
+/// Options of `facts`.
+#[derive(Debug, Args)]
+pub(super) struct FactsArgs {
+    /// The node is the tree under DIR
+    #[arg(long, value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+    /// Only list the facts, with their types and meanings, and the functions that ask for one thing each
+    #[arg(long)]
+    pub(super) list: bool,
 }
 
 /// Options of `completions`.

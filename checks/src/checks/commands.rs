@@ -263,7 +263,7 @@ mod tests {
             CommandExpectations { stdout: Some(Matcher::equals("up")), ..CommandExpectations::default() };
         let wants_up =
             || CommandRule { expect: expect.clone(), name: Some("link".into()), ..rule(&["/bin/x"]) };
-        assert_eq!(ask(wants_up(), &ended(0, "up\n")).outcome(), &Outcome::Pass);
+        assert_eq!(ask(wants_up(), &ended(0, "up\\n")).outcome(), &Outcome::Pass);
         assert_eq!(ask(wants_up(), &ended(0, "down")).message(), "link: its output (down) is not `up`");
         for none in ["killed: it ran longer than 5000 ms", "ENOENT", "ok, {}x"] {
             assert!(matches!(ask(rule(&["/bin/x"]), none).outcome(), Outcome::Undetermined(_)), "{none}");

@@ -16,6 +16,26 @@ pub struct Number {
     text: String,
 }
 
+impl Number {
+    /// As a double; large ones are rounded.
+    #[must_use]
+    pub fn to_f64(&self) -> f64 {
+        self.billionths as f64 / ONE as f64
+    }
+}
+
+impl From<i64> for Number {
+    fn from(number: i64) -> Self {
+        Self { billionths: i128::from(number) * ONE, text: number.to_string() }
+    }
+}
+
+impl From<u64> for Number {
+    fn from(number: u64) -> Self {
+        Self { billionths: i128::from(number) * ONE, text: number.to_string() }
+    }
+}
+
 impl PartialEq for Number {
     fn eq(&self, other: &Self) -> bool {
         self.billionths == other.billionths
