@@ -91,6 +91,9 @@ _preflight() {
             preflight__subcmd__help__subcmd__policy,show)
                 cmd="preflight__subcmd__help__subcmd__policy__subcmd__show"
                 ;;
+            preflight__subcmd__help__subcmd__policy,test)
+                cmd="preflight__subcmd__help__subcmd__policy__subcmd__test"
+                ;;
             preflight__subcmd__policy,help)
                 cmd="preflight__subcmd__policy__subcmd__help"
                 ;;
@@ -103,6 +106,9 @@ _preflight() {
             preflight__subcmd__policy,show)
                 cmd="preflight__subcmd__policy__subcmd__show"
                 ;;
+            preflight__subcmd__policy,test)
+                cmd="preflight__subcmd__policy__subcmd__test"
+                ;;
             preflight__subcmd__policy__subcmd__help,help)
                 cmd="preflight__subcmd__policy__subcmd__help__subcmd__help"
                 ;;
@@ -114,6 +120,9 @@ _preflight() {
                 ;;
             preflight__subcmd__policy__subcmd__help,show)
                 cmd="preflight__subcmd__policy__subcmd__help__subcmd__show"
+                ;;
+            preflight__subcmd__policy__subcmd__help,test)
+                cmd="preflight__subcmd__policy__subcmd__help__subcmd__test"
                 ;;
             *)
                 ;;
@@ -426,7 +435,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__help__subcmd__policy)
-            opts="lint show schema"
+            opts="lint show test schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -468,6 +477,20 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__help__subcmd__policy__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        preflight__subcmd__help__subcmd__policy__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -580,7 +603,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__policy)
-            opts="-q -v -h --color --quiet --verbose --help lint show schema help"
+            opts="-q -v -h --color --quiet --verbose --help lint show test schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -598,7 +621,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__policy__subcmd__help)
-            opts="lint show schema help"
+            opts="lint show test schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -667,6 +690,20 @@ _preflight() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        preflight__subcmd__policy__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         preflight__subcmd__policy__subcmd__lint)
             opts="-q -v -h --set --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -716,6 +753,36 @@ _preflight() {
             case "${prev}" in
                 --set)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        preflight__subcmd__policy__subcmd__test)
+            opts="-o -q -v -h --only --output --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -4,6 +4,7 @@
 //! then resolved into a [`Policy`] (profiles extended, inputs filled in, parameters bound to their checks), with
 //! every problem of every file collected on the way.
 
+mod cases;
 mod checksum;
 mod compact;
 mod date;
@@ -22,6 +23,7 @@ mod source;
 mod when;
 mod yaml;
 
+pub use cases::{Case, CaseNode, Cases, Expect, ExpectFinding, ExpectMore, Verdicts};
 pub use date::BadDate;
 pub use diagnostics::{Diagnostics, Level, Located};
 pub use kubeadm::{Given, KubeadmConfig};

@@ -87,6 +87,20 @@ fn the_policies_of_the_documentation_are_right() {
     }
 }
 
+/// The cases in docs/policies.md hold.
+#[test]
+fn the_cases_of_the_documentation_hold() {
+    let text = include_str!("../docs/policies.md");
+    let cases = text.split_once("```yaml\n").expect("cases").1.split_once("```").expect("an end").0;
+    let here = tempfile::tempdir().unwrap();
+    let file = here.path().join("cases.yaml");
+    fs::write(&file, cases).unwrap();
+    let ran = preflight(&["policy", "test", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let lines = include_str!("../configs/policies/embedded-cluster.yaml").lines().count();
+    assert!(text.contains(&format!("in {lines} lines")), "{lines}");
+}
+
 #[test]
 fn every_option_of_the_readme_exists_and_the_other_way_round() {
     let help = preflight(&["--help"]).stdout;

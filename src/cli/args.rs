@@ -90,7 +90,7 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// List the embedded profiles
     Profiles,
-    /// Look at policies: lint, show, schema
+    /// Look at policies: lint, show, test, schema
     Policy(PolicyArgs),
     /// Show every cgroup subsystem of the kernel, its state, and why
     Cgroups(CgroupsArgs),
@@ -278,8 +278,24 @@ pub(super) enum PolicyCommand {
     Lint(PolicyTarget),
     /// Show a policy as it is after profiles and inputs were filled in
     Show(PolicyTarget),
+    /// Run cases: this policy on that node gives these verdicts
+    Test(PolicyTestArgs),
     /// Print the JSON Schema of policies, for editors
     Schema,
+}
+
+/// Options of `policy test`.
+#[derive(Debug, Args)]
+pub(super) struct PolicyTestArgs {
+    /// Files with cases (kind: PolicyTest); docs/policies.md explains them
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Only cases whose name matches
+    #[arg(long, value_name = "GLOB")]
+    pub(super) only: Vec<String>,
+    /// How to write what came of them
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) output: Format,
 }
 
 /// A policy to look at.

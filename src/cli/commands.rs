@@ -52,7 +52,10 @@ pub(super) fn profiles() -> ExitCode {
 }
 
 pub(super) fn policy(command: &PolicyCommand, global: &Global) -> ExitCode {
-    answer(policies::command(command, global))
+    match policies::command(command, global) {
+        Ok((text, code)) => output::print(&text).map_or_else(|e| unwritten(&e), |()| code.into()),
+        Err(stop) => stop.exit(),
+    }
 }
 
 pub(super) fn kubernetes(args: &KubernetesArgs) -> ExitCode {

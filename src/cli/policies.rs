@@ -1,11 +1,12 @@
 //! `--config`, `--set` and the commands about policies.
 
 use super::{
-    args::{Color, Global, PolicyCommand, PolicyTarget},
+    args::{Color, Format, Global, PolicyCommand, PolicyTarget, PolicyTestArgs},
     exit::{self, Stop},
     output,
 };
-use crate::policy::{self, Date, KubeadmConfig, LoadError, Overrides, Policy, Source, profiles};
+use crate::cases;
+use crate::policy::{self, Cases, Date, KubeadmConfig, LoadError, Overrides, Policy, Source, profiles};
 use std::path::Path;
 
 /// Reads the policy that `config` names, the default profile without it, with what is said of its inputs elsewhere.
@@ -25,16 +26,43 @@ pub(super) fn kubeadm(file: &Path, sets: &[(String, String)], color: Color) -> R
     Ok(config)
 }
 
-/// What `policy lint`, `policy show` and `policy schema` print.
-pub(super) fn command(command: &PolicyCommand, global: &Global) -> Result<String, Stop> {
-    match command {
-        PolicyCommand::Schema => Ok(format!("{:#}\n", policy::published())),
-        PolicyCommand::Lint(target) => lint(target, global.color),
+/// What the commands about policies print, and their exit code.
+pub(super) fn command(command: &PolicyCommand, global: &Global) -> Result<(String, u8), Stop> {
+    Ok(match command {
+        PolicyCommand::Schema => (format!("{:#}\n", policy::published()), exit::OK),
+        PolicyCommand::Lint(target) => (lint(target, global.color)?, exit::OK),
+        PolicyCommand::Test(args) => return test(args, global),
         PolicyCommand::Show(target) => {
             let overrides = Overrides { sets: &target.set, ..Overrides::default() };
-            Ok(load(target.policy.as_deref(), &overrides, global.color)?.to_yaml())
+            (load(target.policy.as_deref(), &overrides, global.color)?.to_yaml(), exit::OK)
         }
+    })
+}
+
+/// Runs the cases of all files.
+fn test(args: &PolicyTestArgs, global: &Global) -> Result<(String, u8), Stop> {
+    let mut outcomes = Vec::new();
+    for file in &args.files {
+        let wrong = |d: policy::Diagnostics| {
+            Stop::verbatim(exit::POLICY, d.render(output::color_of_errors(global.color)))
+        };
+        let cases = Cases::read(file).map_err(wrong)?;
+        outcomes.extend(cases::run_all(&cases, &args.only).map_err(|e| match e {
+            // An input that the policy has not is a mistake of the file here.
+            LoadError::Usage(usage) => Stop::new(exit::POLICY, format!("{}: {usage}", file.display())),
+            wrong @ LoadError::Policy(_) => stop(wrong, global.color),
+        })?);
     }
+    if outcomes.is_empty() {
+        let message = format!("no case is called `{}`", args.only.join("` or `"));
+        return Err(Stop::new(exit::USAGE, message));
+    }
+    let text = match args.output {
+        Format::Human => cases::human(&outcomes, output::width(true), global.verbose > 0),
+        Format::Json => output::json(&cases::json(&outcomes))?,
+    };
+    let code = if outcomes.iter().all(cases::Outcome::holds) { exit::OK } else { exit::FAIL };
+    Ok((text, code))
 }
 
 /// The questionable places of a policy, and how much of it there is. Errors are no result but a [`Stop`].
