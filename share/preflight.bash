@@ -46,6 +46,9 @@ _preflight() {
             preflight,profiles)
                 cmd="preflight__subcmd__profiles"
                 ;;
+            preflight,remedy)
+                cmd="preflight__subcmd__remedy"
+                ;;
             preflight,run)
                 cmd="preflight__subcmd__run"
                 ;;
@@ -78,6 +81,9 @@ _preflight() {
                 ;;
             preflight__subcmd__help,profiles)
                 cmd="preflight__subcmd__help__subcmd__profiles"
+                ;;
+            preflight__subcmd__help,remedy)
+                cmd="preflight__subcmd__help__subcmd__remedy"
                 ;;
             preflight__subcmd__help,run)
                 cmd="preflight__subcmd__help__subcmd__run"
@@ -131,7 +137,7 @@ _preflight() {
 
     case "${cmd}" in
         preflight)
-            opts="-q -v -c -o -h -V --color --quiet --verbose --config --set --kubeadm-config --output --output-file --root --only --skip --ignore-preflight-errors --fail-on --allow --timeout --help --version run list explain profiles policy cgroups kubernetes facts completions man help"
+            opts="-q -v -c -o -h -V --color --quiet --verbose --config --set --kubeadm-config --output --output-file --root --only --skip --ignore-preflight-errors --fail-on --allow --timeout --help --version run list explain profiles policy cgroups kubernetes remedy facts completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -309,7 +315,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__help)
-            opts="run list explain profiles policy cgroups kubernetes facts completions man help"
+            opts="run list explain profiles policy cgroups kubernetes remedy facts completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -505,6 +511,20 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__help__subcmd__profiles)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        preflight__subcmd__help__subcmd__remedy)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -803,6 +823,60 @@ _preflight() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        preflight__subcmd__remedy)
+            opts="-c -q -v -h --fail-only --config --set --kubeadm-config --root --only --skip --allow --timeout --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeadm-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -W "network exec write probe" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -66,6 +66,7 @@ complete -c preflight -n "__fish_preflight_needs_command" -f -a "profiles" -d 'L
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "policy" -d 'Look at policies: lint, show, test, schema'
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "cgroups" -d 'Show every cgroup subsystem of the kernel, its state, and why'
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "kubernetes" -d 'Show what a version of Kubernetes wants of a node, with the source of each fact'
+complete -c preflight -n "__fish_preflight_needs_command" -f -a "remedy" -d 'Print the remedies of a report, or of this node, as a shell script; nothing is run'
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "facts" -d 'Print what is known of this node as JSON: the facts that expressions of policies can use'
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "completions" -d 'Print what makes a shell complete the options of preflight'
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "man" -d 'Print a manual page: preflight man | man -l -'
@@ -192,6 +193,24 @@ never\t'Never'"
 complete -c preflight -n "__fish_preflight_using_subcommand kubernetes" -s q -l quiet -d 'Say less: only failures and the summary, of `cgroups` only the table; log only errors'
 complete -c preflight -n "__fish_preflight_using_subcommand kubernetes" -s v -l verbose -d 'Say more: the evidence of everything; -vv also logs every file that is read'
 complete -c preflight -n "__fish_preflight_using_subcommand kubernetes" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -s c -l config -d 'The policy: a file, the name of an embedded profile, or - for standard input [default: the profile kubernetes-node]' -r
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l set -d 'An input of the policy: role=control-plane, kubernetesVersion=1.35' -r
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l kubeadm-config -d 'A file for `kubeadm --config`, from which the inputs are taken: role, version, networks, ports, the runtime\'s socket and so on; --set beats it' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l root -d 'The node is the tree under DIR' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l only -d 'Only rules and findings whose id matches' -r
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l skip -d 'Not the rules and findings whose id matches' -r
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l allow -d 'What may go beyond reading, where the policy asks for it' -r -f -a "network\t'Send packets, look up names'
+exec\t'Start programs'
+write\t'Write scratch files'
+probe\t'Ask the kernel by ways that touch its state'"
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l timeout -d 'Deadline of the whole run: 30s, 500ms, 1m30s' -r
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l color -d 'Colour in the report; auto: on a terminal, unless NO_COLOR is set' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; always with CLICOLOR_FORCE'
+always\t'Always'
+never\t'Never'"
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l fail-only -d 'Only the remedies of failures, not of warnings'
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -s q -l quiet -d 'Say less: only failures and the summary, of `cgroups` only the table; log only errors'
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -s v -l verbose -d 'Say more: the evidence of everything; -vv also logs every file that is read'
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c preflight -n "__fish_preflight_using_subcommand facts" -l root -d 'The node is the tree under DIR' -r -F
 complete -c preflight -n "__fish_preflight_using_subcommand facts" -l color -d 'Colour in the report; auto: on a terminal, unless NO_COLOR is set' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; always with CLICOLOR_FORCE'
 always\t'Always'
@@ -212,17 +231,18 @@ never\t'Never'"
 complete -c preflight -n "__fish_preflight_using_subcommand man" -s q -l quiet -d 'Say less: only failures and the summary, of `cgroups` only the table; log only errors'
 complete -c preflight -n "__fish_preflight_using_subcommand man" -s v -l verbose -d 'Say more: the evidence of everything; -vv also logs every file that is read'
 complete -c preflight -n "__fish_preflight_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "run" -d 'Judge a node by a policy (the default command)'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "list" -d 'List the checks that a policy can use'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "explain" -d 'Explain a check: what it looks at, why it matters, how to mend it, its parameters'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "profiles" -d 'List the embedded profiles'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "policy" -d 'Look at policies: lint, show, test, schema'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "cgroups" -d 'Show every cgroup subsystem of the kernel, its state, and why'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "kubernetes" -d 'Show what a version of Kubernetes wants of a node, with the source of each fact'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "facts" -d 'Print what is known of this node as JSON: the facts that expressions of policies can use'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "completions" -d 'Print what makes a shell complete the options of preflight'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "man" -d 'Print a manual page: preflight man | man -l -'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes facts completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "run" -d 'Judge a node by a policy (the default command)'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "list" -d 'List the checks that a policy can use'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "explain" -d 'Explain a check: what it looks at, why it matters, how to mend it, its parameters'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "profiles" -d 'List the embedded profiles'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "policy" -d 'Look at policies: lint, show, test, schema'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "cgroups" -d 'Show every cgroup subsystem of the kernel, its state, and why'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "kubernetes" -d 'Show what a version of Kubernetes wants of a node, with the source of each fact'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "remedy" -d 'Print the remedies of a report, or of this node, as a shell script; nothing is run'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "facts" -d 'Print what is known of this node as JSON: the facts that expressions of policies can use'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "completions" -d 'Print what makes a shell complete the options of preflight'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "man" -d 'Print a manual page: preflight man | man -l -'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c preflight -n "__fish_preflight_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "lint" -d 'Say what is wrong with a policy, all at once'
 complete -c preflight -n "__fish_preflight_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "show" -d 'Show a policy as it is after profiles and inputs were filled in'
 complete -c preflight -n "__fish_preflight_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "test" -d 'Run cases: this policy on that node gives these verdicts'

@@ -11,6 +11,7 @@ mod kubernetes;
 mod output;
 mod outputs;
 mod policies;
+mod remedy;
 mod run_command;
 mod share;
 mod signals;
@@ -53,6 +54,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Some(Command::Policy(args)) => commands::policy(&args.command, &cli.global),
         Some(Command::Cgroups(args)) => commands::cgroups(args, &cli.global),
         Some(Command::Kubernetes(args)) => commands::kubernetes(args),
+        Some(Command::Remedy(args)) => commands::answer(remedy::answer(args, &cli.global)),
         Some(Command::Facts(args)) => commands::answer(facts::answer(args)),
         Some(Command::Completions(args)) => commands::answer(share::completions(args.shell)),
         Some(Command::Man(args)) => commands::answer(share::man(args.page.as_deref())),

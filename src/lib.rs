@@ -12,6 +12,7 @@ pub mod kubeadm_names;
 pub mod logging;
 pub mod panics;
 pub mod policy;
+pub mod remedy;
 pub mod report;
 pub mod run;
 mod text;

@@ -96,12 +96,42 @@ pub(super) enum Command {
     Cgroups(CgroupsArgs),
     /// Show what a version of Kubernetes wants of a node, with the source of each fact
     Kubernetes(KubernetesArgs),
+    /// Print the remedies of a report, or of this node, as a shell script; nothing is run
+    Remedy(Box<RemedyArgs>),
     /// Print what is known of this node as JSON: the facts that expressions of policies can use
     Facts(FactsArgs),
     /// Print what makes a shell complete the options of preflight
     Completions(CompletionsArgs),
     /// Print a manual page: preflight man | man -l -
     Man(ManArgs),
+}
+
+/// Options of `remedy`.
+#[derive(Debug, Args)]
+pub(super) struct RemedyArgs {
+    /// A report that `preflight -o json` printed, or - for standard input [default: judge the node now]
+    #[arg(value_name = "REPORT", conflicts_with_all = ["config", "set", "kubeadm_config", "root", "only", "skip", "allow"])]
+    pub(super) report: Option<PathBuf>,
+    /// Only the remedies of failures, not of warnings
+    #[arg(long)]
+    pub(super) fail_only: bool,
+    #[command(flatten)]
+    pub(super) policy: PolicySource,
+    /// The node is the tree under DIR
+    #[arg(long, value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+    /// Only rules and findings whose id matches
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    /// Not the rules and findings whose id matches
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(super) skip: Vec<String>,
+    /// What may go beyond reading, where the policy asks for it
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',')]
+    pub(super) allow: Vec<Allow>,
+    /// Deadline of the whole run: 30s, 500ms, 1m30s
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
 }
 
 /// Options of `facts`.
@@ -178,7 +208,7 @@ pub(super) struct RunArgs {
 }
 
 /// Where the policy comes from.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct PolicySource {
     /// The policy: a file, the name of an embedded profile, or - for standard input
     /// [default: the profile kubernetes-node]

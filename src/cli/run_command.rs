@@ -28,13 +28,27 @@ pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
 }
 
 fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
-    let ignored = |lists: &[String]| {
-        Ignored::parse(lists.iter().map(String::as_str))
-            .map_err(|e| Stop::new(exit::USAGE, format!("--ignore-preflight-errors: {e}")))
-    };
     // Wrong usage is told before any file is read.
     ignored(&args.ignore_preflight_errors)?;
     let outputs = outputs::of(args)?;
+    let report = report(args, global)?;
+    // All of them are made before the first is written: what can't be made leaves nothing behind.
+    let texts: Vec<String> =
+        outputs.iter().map(|output| render(&report, output, global)).collect::<Result<_, _>>()?;
+    for (output, text) in outputs.iter().zip(&texts) {
+        write(output, text)?;
+    }
+    let is_plugin = |output: &Output| output.format == ReportFormat::Nagios && output.file.is_none();
+    Ok(if outputs.iter().any(is_plugin) { nagios::state(&report).1 } else { code(&report, args.fail_on) })
+}
+
+fn ignored(lists: &[String]) -> Result<Ignored, Stop> {
+    Ignored::parse(lists.iter().map(String::as_str))
+        .map_err(|e| Stop::new(exit::USAGE, format!("--ignore-preflight-errors: {e}")))
+}
+
+/// Judges the node as the options say.
+pub(super) fn report(args: &RunArgs, global: &Global) -> Result<Report, Stop> {
     let door = door(args.root.as_deref())?;
     let sets = args.policy.set.as_slice();
     let kubeadm = args.policy.kubeadm_config.as_deref();
@@ -54,18 +68,10 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
         allowed,
         limits: Limits::with_deadline(args.timeout),
     };
-    let report = run::run(&request).map_err(|e| match e {
+    run::run(&request).map_err(|e| match e {
         RunError::NoMatch(_) => Stop::new(exit::USAGE, e.to_string()),
         RunError::Thread(_) => Stop::new(exit::INTERNAL, e.to_string()),
-    })?;
-    // All of them are made before the first is written: what can't be made leaves nothing behind.
-    let texts: Vec<String> =
-        outputs.iter().map(|output| render(&report, output, global)).collect::<Result<_, _>>()?;
-    for (output, text) in outputs.iter().zip(&texts) {
-        write(output, text)?;
-    }
-    let is_plugin = |output: &Output| output.format == ReportFormat::Nagios && output.file.is_none();
-    Ok(if outputs.iter().any(is_plugin) { nagios::state(&report).1 } else { code(&report, args.fail_on) })
+    })
 }
 
 fn write(output: &Output, text: &str) -> Result<(), Stop> {
