@@ -7,7 +7,10 @@ mod common;
 #[path = "live/scene.rs"]
 mod scene;
 
-use common::process::{PROGRAM, Ran, Tree, policy, preflight_with, run};
+use common::{
+    nodes,
+    process::{PROGRAM, Ran, Tree, policy, preflight, preflight_with, run},
+};
 use scene::cannot;
 use serde_json::Value;
 use std::{fs, path::PathBuf, process::Command};
@@ -280,7 +283,7 @@ fn chromium_shows_searches_and_filters_the_page() {
     fs::copy(directory.path().join("html"), &file).expect("a copy");
     let page = format!("file://{}", file.display());
     let Some(ran) = in_chromium(&page, &["--dump-dom"]) else { return };
-    let all = ran.stdout.matches("<details").count();
+    let all = ran.stdout.matches("<details class=").count();
     let counted =
         |dom: &str| dom.split("</output>").next().and_then(|at| at.rsplit('>').next()).map(str::to_owned);
     let hidden = |dom: &str| dom.matches("hidden=\"\"><summary>").count();
@@ -296,4 +299,55 @@ fn chromium_shows_searches_and_filters_the_page() {
     // It asks for nothing else.
     let text = read(&directory, "html");
     assert!(!text.contains("src=") && !text.contains("href=") && !text.contains("url("), "{text}");
+}
+
+/// The page with scripts of a test in it, which write what they found into `<pre id="told">`.
+fn told(scripts: &[&str], more: &[&str]) -> Option<String> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("tested.html");
+    let root = &nodes::named("debian-6.1.0-56-amd64/v2-disable-memory").root;
+    let report = preflight(&["--root", root.to_str().expect("UTF-8"), "-o", "html"]);
+    let scripts: String = scripts.iter().map(|script| format!("<script>{script}</script>")).collect();
+    let page = report.stdout.replace("</body>", &format!("{scripts}</body>"));
+    fs::write(&file, page).expect("a page");
+    let ran = in_chromium(&format!("file://{}", file.display()), &[more, &["--dump-dom"]].concat())?;
+    let after = ran.stdout.rsplit_once("<pre id=\"told\">").unwrap_or_else(|| panic!("{}", ran.stdout)).1;
+    Some(after.split_once("</pre>").expect("an end").0.to_owned())
+}
+
+const TELL: &str = "function tell(what) { const pre = document.createElement('pre'); pre.id = 'told'; pre.textContent = what; document.body.append(pre); }";
+
+#[test]
+fn axe_finds_nothing_to_mend_in_the_light_and_in_the_dark() {
+    // What .ci/run fetched from axe-core's package.
+    let Ok(axe) = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/target/axe/package/axe.min.js"))
+    else {
+        return cannot("axe", "axe-core is not in target/axe: .ci/run fetches it");
+    };
+    let run = "document.querySelectorAll('details').forEach(one => { one.open = true; });\
+        document.querySelectorAll('input[name=verdict]').forEach(box => { if (!box.checked) box.click(); });\
+        axe.run(document).then(found => tell(found.violations.map(v => v.id + ': ' + v.nodes.length + ' ' + v.nodes[0].html).join('\\n') || 'nothing, ' + found.passes.length + ' rules passed'));";
+    for theme in [&[][..], &["--blink-settings=preferredColorScheme=0"]] {
+        let Some(told) = told(&[&axe, TELL, run], &[theme, &["--virtual-time-budget=60000"]].concat()) else {
+            return;
+        };
+        assert!(told.starts_with("nothing, "), "{theme:?}: {told}");
+    }
+}
+
+#[test]
+fn the_page_is_searched_and_filtered_by_hand() {
+    let clicks = "const shown = () => document.querySelector('output').textContent.split(' ')[0];\
+        const all = document.querySelectorAll('main details').length; const said = [];\
+        document.querySelectorAll('input[name=verdict]').forEach(box => { if (!box.checked) box.click(); });\
+        said.push(shown() == all);\
+        const search = document.querySelector('#search'); search.focus(); document.execCommand('insertText', false, 'no such thing at all');\
+        said.push(shown() == 0);\
+        search.value = ''; search.dispatchEvent(new Event('input', { bubbles: true }));\
+        document.querySelector('input[value=pass]').click(); said.push(Number(shown()) < all);\
+        const closed = document.querySelector('main details:not([open]) summary'); closed.click(); said.push(closed.parentElement.open);\
+        said.push(document.querySelectorAll('.tree li').length > 5);\
+        tell(said.join(' '));";
+    let Some(told) = told(&[TELL, clicks], &[]) else { return };
+    assert_eq!(told, "true true true true true");
 }

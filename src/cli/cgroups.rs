@@ -94,6 +94,14 @@ fn survey(args: &CgroupsArgs) -> Result<CgroupReport, Stop> {
     Ok(proved.report)
 }
 
+/// The survey of a node by reading alone, for a report of something else.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn of(door: Arc<dyn Door>) -> Result<CgroupReport, String> {
+    on_a_thread(door, None, cgroups::report).map_err(|stop| stop.message().to_owned())
+}
+
 /// What may be touched, which is the machine itself or nothing.
 fn allowance(args: &CgroupsArgs) -> Result<Allowance, Stop> {
     let allowance = Allowance {

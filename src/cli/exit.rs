@@ -42,6 +42,11 @@ impl Stop {
         Self { code, message }
     }
 
+    /// What it says, without the name of this program.
+    pub(super) fn message(&self) -> &str {
+        self.message.strip_prefix("preflight: ").unwrap_or(&self.message)
+    }
+
     /// Says it.
     pub(super) fn exit(&self) -> ExitCode {
         output::complain(&self.message);

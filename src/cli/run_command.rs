@@ -2,13 +2,14 @@
 
 use super::{
     args::{FailOn, Global, RunArgs},
-    detect,
+    cgroups, detect,
     exit::{self, Stop},
     output,
     outputs::{self, Output, ReportFormat},
     policies,
 };
 use crate::{
+    cgroups::CgroupReport,
     policy::{Date, Overrides},
     report::{
         github, html, human, json, junit, kubeadm, markdown,
@@ -32,9 +33,14 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     ignored(&args.ignore_preflight_errors)?;
     let outputs = outputs::of(args)?;
     let report = report(args, global)?;
+    // Nobody else asks for all of them.
+    let wants_cgroups = outputs.iter().any(|output| output.format == ReportFormat::Html);
+    let cgroups = wants_cgroups.then(|| door(args.root.as_deref()).map(cgroups::of)).transpose()?;
     // All of them are made before the first is written: what can't be made leaves nothing behind.
-    let texts: Vec<String> =
-        outputs.iter().map(|output| render(&report, output, global)).collect::<Result<_, _>>()?;
+    let texts: Vec<String> = outputs
+        .iter()
+        .map(|output| render(&report, output, global, cgroups.as_ref()))
+        .collect::<Result<_, _>>()?;
     for (output, text) in outputs.iter().zip(&texts) {
         write(output, text)?;
     }
@@ -91,7 +97,12 @@ pub(super) fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
     Ok(Arc::new(opened?))
 }
 
-fn render(report: &Report, output: &Output, global: &Global) -> Result<String, Stop> {
+fn render(
+    report: &Report,
+    output: &Output,
+    global: &Global,
+    cgroups: Option<&Result<CgroupReport, String>>,
+) -> Result<String, Stop> {
     let as_json =
         |text: Result<String, serde_json::Error>| text.map_err(|e| Stop::new(exit::INTERNAL, e.to_string()));
     Ok(match output.format {
@@ -104,7 +115,7 @@ fn render(report: &Report, output: &Output, global: &Global) -> Result<String, S
         ReportFormat::Nagios => nagios::render(report),
         ReportFormat::Github => github::render(report),
         ReportFormat::Markdown => markdown::render(report),
-        ReportFormat::Html => html::render(report),
+        ReportFormat::Html => html::render(report, cgroups),
         ReportFormat::Kubeadm => kubeadm::render(report),
         ReportFormat::Human => {
             let to_stdout = output.file.is_none();

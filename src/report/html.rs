@@ -3,16 +3,18 @@
 //! Without a script everything is there to see; with it the findings can be searched and filtered. Nothing of a node can become
 //! a tag or a script: its texts are escaped, and a policy in the head lets nothing be loaded.
 
+mod tree;
+
 use super::model::{Finding, Report, Verdict};
-use crate::text::plain;
+use crate::{cgroups::CgroupReport, text::plain};
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("html.css");
 const SCRIPT: &str = include_str!("html.js");
 
-/// The report as text.
+/// The report as text, with the node's control groups where they were surveyed for it, or why they could not be.
 #[must_use]
-pub fn render(report: &Report) -> String {
+pub fn render(report: &Report, cgroups: Option<&Result<CgroupReport, String>>) -> String {
     let word = report.verdict.as_str();
     let host = text(report.node.hostname.as_deref().unwrap_or("this node"));
     // Writing to a String does not fail.
@@ -34,7 +36,11 @@ pub fn render(report: &Report) -> String {
             item(&mut out, finding);
         }
     }
-    let _ = write!(out, "</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
+    out.push_str("</main>\n");
+    if let Some(cgroups) = cgroups {
+        tree::section(&mut out, cgroups);
+    }
+    let _ = write!(out, "<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
     out
 }
 
