@@ -11,6 +11,7 @@ mod kubernetes;
 mod output;
 mod outputs;
 mod policies;
+mod progress;
 mod remedy;
 mod run_command;
 mod share;

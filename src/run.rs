@@ -32,7 +32,10 @@ use preflight_checks::node::{Allowed, Door};
 use std::{
     collections::BTreeMap,
     fmt, io,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Instant, SystemTime},
 };
 
@@ -54,6 +57,24 @@ pub struct Request {
     pub allowed: Allowed,
     /// How long it may take.
     pub limits: Limits,
+    /// Where it says how far it is.
+    pub progress: Arc<Progress>,
+}
+
+/// How far a run is, for whoever watches it from another thread.
+#[derive(Debug, Default)]
+pub struct Progress(AtomicUsize);
+
+impl Progress {
+    /// The rule that is being asked, by its place in the policy.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn is_at(&self, rule: usize) {
+        self.0.store(rule, Ordering::Relaxed);
+    }
 }
 
 /// Why there is no report.

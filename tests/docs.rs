@@ -35,6 +35,7 @@ fn the_example_of_the_readme_is_what_the_program_prints() {
     symlink(root, here.path().join("node")).unwrap();
     let mut program = Command::new(PROGRAM);
     program.args(["--root", "node", "--only", "cgroup-*,kernel-version"]).current_dir(here.path());
+    program.env("LC_ALL", "C.UTF-8");
     let output = program.output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(timeless(&printed), timeless(wanted), "the README shows something else than:\n{printed}");

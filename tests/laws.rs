@@ -149,6 +149,7 @@ fn judge(policy: &Arc<Policy>, door: Arc<dyn Door>) -> Report {
         today: Date { year: 2026, month: 11, day: 22 },
         allowed: Allowed::default(),
         limits: Limits { check: Duration::from_secs(20), run: Duration::from_secs(60) },
+        progress: Arc::default(),
     })
     .expect("a report")
 }

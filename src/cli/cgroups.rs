@@ -57,7 +57,7 @@ pub(super) fn answer(args: &CgroupsArgs, global: &Global) -> Result<(String, u8)
         (Some(name), _) => {
             cgroups::explain(&report, name, style).ok_or_else(|| unknown_name(&report, name))?
         }
-        (None, Format::Human) => cgroups::table(&report, style),
+        (None, Format::Human) => output::for_people(cgroups::table(&report, style)),
         (None, Format::Json) => output::json(&report)?,
     };
     Ok((text, contradictions(&report)))

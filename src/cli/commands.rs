@@ -26,7 +26,7 @@ pub(super) fn list(args: &ListArgs) -> ExitCode {
         }
         Format::Human => {
             let rows: Vec<_> = registry::CHECKS.iter().map(|c| (c.meta().id, c.meta().summary)).collect();
-            explain::columns(&rows, output::width(true))
+            output::for_people(explain::columns(&rows, output::width(true)))
         }
     };
     show(&text)
@@ -37,7 +37,7 @@ pub(super) fn explain(args: &ExplainArgs) -> ExitCode {
     // `cgroup-controllers/memory` is the id of a finding: people copy it from a report.
     let check = registry::find(id).or_else(|| registry::find(id.split('/').next()?));
     if let Some(check) = check {
-        return show(&explain::check(check, output::width(true)));
+        return show(&output::for_people(explain::check(check, output::width(true))));
     }
     let message = match nearest(id, registry::ids()) {
         Some(near) => format!("there is no check `{id}`; did you mean `{near}`?"),
@@ -48,7 +48,7 @@ pub(super) fn explain(args: &ExplainArgs) -> ExitCode {
 
 pub(super) fn profiles() -> ExitCode {
     let rows: Vec<_> = profiles::ALL.iter().map(|profile| (profile.name, profile.description)).collect();
-    show(&explain::columns(&rows, output::width(true)))
+    show(&output::for_people(explain::columns(&rows, output::width(true))))
 }
 
 pub(super) fn policy(command: &PolicyCommand, global: &Global) -> ExitCode {

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn answer(args: &FactsArgs) -> Result<String, Stop> {
     if args.list {
-        return Ok(list(output::width(true)));
+        return Ok(output::for_people(list(output::width(true))));
     }
     let told = ask(door(args.root.as_deref())?)?;
     let mut facts = Map::new();

@@ -17,7 +17,7 @@ pub(super) fn answer(args: &KubernetesArgs) -> Result<String, Stop> {
     let given = args.version.as_deref().map(kubernetes::parse).transpose();
     let version = given.map_err(|message| Stop::new(exit::USAGE, message))?.unwrap_or(NEWEST);
     match args.output {
-        Format::Human => Ok(to_text(&version, output::width(true))),
+        Format::Human => Ok(output::for_people(to_text(&version, output::width(true)))),
         Format::Json => output::json(&to_json(&version)),
     }
 }

@@ -31,6 +31,39 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Text for people, in characters that their locale has: where it is not one of UTF-8, signs get stand-ins of ASCII, and what
+/// else is not ASCII (a name on the node) is written as an escape.
+pub(super) fn for_people(text: String) -> String {
+    if text.is_ascii() || is_utf8(|name| env::var_os(name)) { text } else { ascii(&text) }
+}
+
+/// As setlocale(3) has it: the first of these that is set and not empty decides; without any it is POSIX, which is ASCII.
+fn is_utf8(var: impl Fn(&str) -> Option<OsString>) -> bool {
+    let set =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| var(name).filter(|value| !value.is_empty()));
+    let locale = set.map(|value| value.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '…' => out.push_str("..."),
+            '→' => out.push_str("->"),
+            '–' | '—' | '─' => out.push('-'),
+            '“' | '”' => out.push('"'),
+            '‘' | '’' => out.push('\''),
+            '×' => out.push('x'),
+            '·' | '•' => out.push('*'),
+            '\u{a0}' => out.push(' '),
+            c if c.is_ascii() => out.push(c),
+            c => out.extend(c.escape_unicode()),
+        }
+    }
+    out
+}
+
 /// Says on standard error why there is nothing on standard output.
 pub(super) fn complain(message: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", message.trim_end());
@@ -169,6 +202,22 @@ mod tests {
                 "{option:?} {to_stdout} {is_terminal} {set:?}"
             );
         }
+    }
+
+    #[test]
+    fn locales_and_stand_ins() {
+        for (set, expected) in [
+            (&[][..], false),
+            (&[("LANG", "en_US.UTF-8")], true),
+            (&[("LANG", "C.utf8")], true),
+            (&[("LANG", "de_DE.ISO-8859-1")], false),
+            (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "C")], false),
+            (&[("LANG", "C"), ("LC_CTYPE", "C.UTF-8"), ("LC_ALL", "")], true),
+        ] {
+            let var = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());
+            assert_eq!(is_utf8(var), expected, "{set:?}");
+        }
+        assert_eq!(ascii("a … → “é”\n"), "a ... -> \"\\u{e9}\"\n");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn kubeadm(file: &Path, sets: &[(String, String)], color: Color) -> R
 pub(super) fn command(command: &PolicyCommand, global: &Global) -> Result<(String, u8), Stop> {
     Ok(match command {
         PolicyCommand::Schema => (format!("{:#}\n", policy::published()), exit::OK),
-        PolicyCommand::Lint(target) => (lint(target, global.color)?, exit::OK),
+        PolicyCommand::Lint(target) => (output::for_people(lint(target, global.color)?), exit::OK),
         PolicyCommand::Test(args) => return test(args, global),
         PolicyCommand::Show(target) => {
             let overrides = Overrides { sets: &target.set, ..Overrides::default() };
@@ -58,7 +58,7 @@ fn test(args: &PolicyTestArgs, global: &Global) -> Result<(String, u8), Stop> {
         return Err(Stop::new(exit::USAGE, message));
     }
     let text = match args.output {
-        Format::Human => cases::human(&outcomes, output::width(true), global.verbose > 0),
+        Format::Human => output::for_people(cases::human(&outcomes, output::width(true), global.verbose > 0)),
         Format::Json => output::json(&cases::json(&outcomes))?,
     };
     let code = if outcomes.iter().all(cases::Outcome::holds) { exit::OK } else { exit::FAIL };

@@ -6,7 +6,7 @@ use super::{
     exit::{self, Stop},
     output,
     outputs::{self, Output, ReportFormat},
-    policies,
+    policies, progress,
 };
 use crate::{
     cgroups::CgroupReport,
@@ -73,7 +73,13 @@ pub(super) fn report(args: &RunArgs, global: &Global) -> Result<Report, Stop> {
         today: Date::today(),
         allowed,
         limits: Limits::with_deadline(args.timeout),
+        progress: Arc::default(),
     };
+    // For people alone, and only if they want to hear more than the end of it.
+    let for_people =
+        args.output.iter().any(|output| output.format == ReportFormat::Human && output.file.is_none());
+    let _line =
+        if for_people && !global.quiet { progress::show(&request.policy, &request.progress) } else { None };
     run::run(&request).map_err(|e| match e {
         RunError::NoMatch(_) => Stop::new(exit::USAGE, e.to_string()),
         RunError::Thread(_) => Stop::new(exit::INTERNAL, e.to_string()),
@@ -125,7 +131,7 @@ fn render(
                 quiet: global.quiet,
                 verbose: global.verbose > 0,
             };
-            human::render(report, style)
+            output::for_people(human::render(report, style))
         }
     })
 }

@@ -8,7 +8,7 @@
 //! one costs no other its answer.
 
 use super::{
-    Request,
+    Progress, Request,
     mailbox::{Receiver, Sender, Silence, mailbox},
     node_info::NodeFacts,
     retry,
@@ -91,6 +91,7 @@ struct Work {
     allowed: Allowed,
     started: Instant,
     deadline: Instant,
+    progress: Arc<Progress>,
 }
 
 /// Asks the rules that are marked in `asked`.
@@ -107,6 +108,7 @@ pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> 
         allowed: request.allowed,
         started,
         deadline: started + limits.run,
+        progress: Arc::clone(&request.progress),
     };
     let mut answers = Answers { node: None, rules: vec![None; policy.rules.len()] };
     let mut todo = steps(policy, asked);
@@ -260,6 +262,9 @@ impl Work {
         panics::on_panic(move |text| last_words.say(text));
         let node = self.node(watch);
         for step in todo {
+            if let Step::Ask(rule) | Step::Again(rule) = step {
+                self.progress.is_at(rule);
+            }
             let said = match step {
                 Step::Describe => Said::Node(Some(NodeFacts::read(&node))),
                 Step::Ask(rule) => match (self.policy.rules.get(rule), found.get_mut(rule)) {

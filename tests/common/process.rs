@@ -43,6 +43,10 @@ pub(crate) fn preflight_with(stdin: &str, arguments: &[&str]) -> Ran {
 /// Runs a command to its end, and ends it when it takes far too long. Its output goes through files: a pipe
 /// that nobody empties would stop it.
 pub(crate) fn run(mut command: Command, stdin: &str) -> Ran {
+    // The locale of whoever runs the tests is not theirs.
+    if !command.get_envs().any(|(name, _)| name == "LC_ALL") {
+        command.env("LC_ALL", "C.UTF-8");
+    }
     let mut files = [0; 3].map(|_| tempfile::tempfile().expect("a temporary file"));
     files[0].write_all(stdin.as_bytes()).expect("a temporary file can be written");
     files[0].seek(SeekFrom::Start(0)).expect("a file can be rewound");
