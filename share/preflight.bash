@@ -88,6 +88,9 @@ _preflight() {
             preflight__subcmd__help,run)
                 cmd="preflight__subcmd__help__subcmd__run"
                 ;;
+            preflight__subcmd__help__subcmd__policy,init)
+                cmd="preflight__subcmd__help__subcmd__policy__subcmd__init"
+                ;;
             preflight__subcmd__help__subcmd__policy,lint)
                 cmd="preflight__subcmd__help__subcmd__policy__subcmd__lint"
                 ;;
@@ -103,6 +106,9 @@ _preflight() {
             preflight__subcmd__policy,help)
                 cmd="preflight__subcmd__policy__subcmd__help"
                 ;;
+            preflight__subcmd__policy,init)
+                cmd="preflight__subcmd__policy__subcmd__init"
+                ;;
             preflight__subcmd__policy,lint)
                 cmd="preflight__subcmd__policy__subcmd__lint"
                 ;;
@@ -117,6 +123,9 @@ _preflight() {
                 ;;
             preflight__subcmd__policy__subcmd__help,help)
                 cmd="preflight__subcmd__policy__subcmd__help__subcmd__help"
+                ;;
+            preflight__subcmd__policy__subcmd__help,init)
+                cmd="preflight__subcmd__policy__subcmd__help__subcmd__init"
                 ;;
             preflight__subcmd__policy__subcmd__help,lint)
                 cmd="preflight__subcmd__policy__subcmd__help__subcmd__lint"
@@ -441,8 +450,22 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__help__subcmd__policy)
-            opts="lint show test schema"
+            opts="lint show init test schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        preflight__subcmd__help__subcmd__policy__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -623,7 +646,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__policy)
-            opts="-q -v -h --color --quiet --verbose --help lint show test schema help"
+            opts="-q -v -h --color --quiet --verbose --help lint show init test schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -641,7 +664,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__policy__subcmd__help)
-            opts="lint show test schema help"
+            opts="lint show init test schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -655,6 +678,20 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__policy__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        preflight__subcmd__policy__subcmd__help__subcmd__init)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -724,6 +761,36 @@ _preflight() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        preflight__subcmd__policy__subcmd__init)
+            opts="-q -v -h --from-host --root --extends --set --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --extends)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         preflight__subcmd__policy__subcmd__lint)
             opts="-q -v -h --set --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -765,7 +832,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__policy__subcmd__show)
-            opts="-q -v -h --set --color --quiet --verbose --help"
+            opts="-q -v -h --set --explain --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

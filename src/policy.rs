@@ -9,6 +9,7 @@ mod checksum;
 mod compact;
 mod date;
 mod diagnostics;
+pub mod init;
 mod kubeadm;
 mod lint;
 mod load;

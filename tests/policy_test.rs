@@ -110,6 +110,98 @@ fn files_lie_on_top_of_a_tree() {
 }
 
 #[test]
+fn a_host_passes_the_policy_that_is_made_of_it() {
+    let here = tempfile::tempdir().unwrap();
+    let file = here.path().join("host.yaml").display().to_string();
+    let roots = [
+        "debian-6.1.0-56-amd64/v2",
+        "debian-6.1.0-56-amd64/v2-disable-memory",
+        "debian-6.1.0-56-amd64/hybrid",
+    ];
+    let all = nodes::all().iter().filter(|node| roots.contains(&node.name.as_str()));
+    let roots = all.map(|node| Some(node.root.display().to_string())).chain([None]);
+    for root in roots {
+        let on: Vec<&str> = root.as_deref().map(|root| vec!["--root", root]).unwrap_or_default();
+        let made = preflight(&[&["policy", "init", "--from-host"], &on[..]].concat());
+        assert_eq!(made.code, Some(0), "{root:?}: {}", made.stderr);
+        fs::write(&file, &made.stdout).unwrap();
+        let lint = preflight(&["policy", "lint", &file]);
+        assert!(
+            lint.code == Some(0) && lint.stdout.contains("nothing wrong\n"),
+            "{}{}",
+            lint.stdout,
+            lint.stderr
+        );
+        let judged = preflight(&[&["-c", &file, "-q"], &on[..]].concat());
+        assert_eq!(judged.code, Some(0), "{root:?}: {}\n{}", made.stdout, judged.stdout);
+    }
+    let skeleton = preflight(&["policy", "init"]);
+    fs::write(&file, &skeleton.stdout).unwrap();
+    assert_eq!(preflight(&["policy", "lint", &file]).code, Some(0));
+}
+
+#[test]
+fn where_everything_in_a_policy_comes_from() {
+    let here = tempfile::tempdir().unwrap();
+    let file = here.path().join("mine.yaml");
+    fs::write(
+        &file,
+        "apiVersion: preflight/v1\nkind: Policy\nextends: [k3s]\ninputs: {role: control-plane}\nchecks:\n  - {check: swap, with: {mode: \"off\", kubernetesVersion: {input: kubernetesVersion}}}\n",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    let ran = preflight(&["policy", "show", "--explain", file, "--set", "kubernetesVersion=1.36"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let swap =
+        ran.stdout.split("  # from ").find(|rule| rule.contains("\n  - check: swap\n")).expect("the rule");
+    assert!(swap.starts_with(&format!("{file}:6:")), "{swap}");
+    assert!(
+        swap.contains("\n  #   instead of profile k3s:")
+            && swap.contains("\n  #   instead of profile kubernetes-node:"),
+        "{swap}"
+    );
+    assert!(swap.contains("\n  #   the input kubernetesVersion is \"1.36\", from --set\n"), "{swap}");
+    let head = ran.stdout.split("apiVersion").next().expect("a head");
+    assert!(head.contains(&format!("# the input role is control-plane, from {file}\n")), "{head}");
+    // It is a policy all the same.
+    let again = common::process::preflight_with(&ran.stdout, &["policy", "lint", "-"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+}
+
+#[test]
+fn rules_that_contradict_each_other_are_told() {
+    let lint = |one: &str, other: &str| {
+        let policy = format!(
+            "apiVersion: preflight/v1\nkind: Policy\nchecks:\n  - {{id: a, check: sysctl, with: {{settings: [{{key: vm.swappiness, {one}}}]}}}}\n  - {{id: b, check: sysctl, {other}}}]}}}}\n"
+        );
+        common::process::preflight_with(&policy, &["policy", "lint", "-"])
+    };
+    let plain = "with: {settings: [{key: vm.swappiness, ";
+    for (one, other, why) in [
+        ("equals: 1", "equals: 2", "can't be 1 and 2"),
+        ("equals: 10", "atLeast: 20", "can't be 10 and at least 20"),
+        ("atLeast: 50", "atMost: 40", "can't be at least 50 and at most 40"),
+    ] {
+        let ran = lint(one, &format!("{plain}{other}"));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(
+            ran.stdout.contains("warning: no node obeys both this and the rule `a`")
+                && ran.stdout.contains(why),
+            "{}",
+            ran.stdout
+        );
+    }
+    for (one, other) in [
+        ("equals: 1", format!("{plain}equals: \"01\"")),
+        ("atLeast: 1", format!("{plain}atMost: 1")),
+        ("equals: 1", format!("when: {{cgroup: v2}}, {plain}equals: 2")),
+    ] {
+        let ran = lint(one, &other);
+        assert!(ran.stdout.contains("nothing wrong\n"), "{}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
 fn the_policies_to_deploy_hold_their_cases() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/policies");
     let mut tested = 0;

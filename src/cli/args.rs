@@ -6,7 +6,10 @@ use super::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use preflight_checks::node;
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (Kubernetes node preflight)");
 
@@ -90,7 +93,7 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// List the embedded profiles
     Profiles,
-    /// Look at policies: lint, show, test, schema
+    /// Work on policies: lint, show, init, test, schema
     Policy(PolicyArgs),
     /// Show every cgroup subsystem of the kernel, its state, and why
     Cgroups(CgroupsArgs),
@@ -207,6 +210,24 @@ pub(super) struct RunArgs {
     pub(super) timeout: Duration,
 }
 
+impl RunArgs {
+    /// Those of a run whose report goes to nobody but this program.
+    pub(super) fn judging(config: &str, set: &[(String, String)], root: Option<&Path>) -> Self {
+        Self {
+            policy: PolicySource { config: Some(config.to_owned()), set: set.to_vec(), kubeadm_config: None },
+            output: Vec::new(),
+            output_file: None,
+            root: root.map(Path::to_owned),
+            only: Vec::new(),
+            skip: Vec::new(),
+            ignore_preflight_errors: Vec::new(),
+            fail_on: FailOn::Never,
+            allow: Vec::new(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
 /// Where the policy comes from.
 #[derive(Clone, Debug, Args)]
 pub(super) struct PolicySource {
@@ -307,11 +328,40 @@ pub(super) enum PolicyCommand {
     /// Say what is wrong with a policy, all at once
     Lint(PolicyTarget),
     /// Show a policy as it is after profiles and inputs were filled in
-    Show(PolicyTarget),
+    Show(PolicyShowArgs),
+    /// Print a policy to begin with: an empty one, or one that this good node passes
+    Init(PolicyInitArgs),
     /// Run cases: this policy on that node gives these verdicts
     Test(PolicyTestArgs),
     /// Print the JSON Schema of policies, for editors
     Schema,
+}
+
+/// Options of `policy show`.
+#[derive(Debug, Args)]
+pub(super) struct PolicyShowArgs {
+    #[command(flatten)]
+    pub(super) target: PolicyTarget,
+    /// Say where each rule is stated, what it takes the place of, and where the value of each input comes from
+    #[arg(long)]
+    pub(super) explain: bool,
+}
+
+/// Options of `policy init`.
+#[derive(Debug, Args)]
+pub(super) struct PolicyInitArgs {
+    /// Judge this node by a profile, and write the policy that others as good as it pass
+    #[arg(long)]
+    pub(super) from_host: bool,
+    /// The node is the tree under DIR
+    #[arg(long, value_name = "DIR", requires = "from_host")]
+    pub(super) root: Option<PathBuf>,
+    /// The profile, or the file, that the policy extends
+    #[arg(long, value_name = "PROFILE|FILE", default_value = "kubernetes-node", requires = "from_host")]
+    pub(super) extends: String,
+    /// An input of the policy: role=control-plane, kubernetesVersion=1.35
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_set, requires = "from_host")]
+    pub(super) set: Vec<(String, String)>,
 }
 
 /// Options of `policy test`.

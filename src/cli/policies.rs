@@ -1,13 +1,14 @@
 //! `--config`, `--set` and the commands about policies.
 
 use super::{
-    args::{Color, Format, Global, PolicyCommand, PolicyTarget, PolicyTestArgs},
+    args::{Color, Format, Global, PolicyCommand, PolicyInitArgs, PolicyTarget, PolicyTestArgs, RunArgs},
     exit::{self, Stop},
-    output,
+    output, run_command,
 };
 use crate::cases;
-use crate::policy::{self, Cases, Date, KubeadmConfig, LoadError, Overrides, Policy, Source, profiles};
-use std::path::Path;
+use crate::policy::{self, Cases, Date, KubeadmConfig, LoadError, Overrides, Policy, Source, init, profiles};
+use preflight_checks::Node;
+use std::{path::Path, sync::Arc};
 
 /// Reads the policy that `config` names, the default profile without it, with what is said of its inputs elsewhere.
 pub(super) fn load(config: Option<&str>, overrides: &Overrides<'_>, color: Color) -> Result<Policy, Stop> {
@@ -32,11 +33,26 @@ pub(super) fn command(command: &PolicyCommand, global: &Global) -> Result<(Strin
         PolicyCommand::Schema => (format!("{:#}\n", policy::published()), exit::OK),
         PolicyCommand::Lint(target) => (output::for_people(lint(target, global.color)?), exit::OK),
         PolicyCommand::Test(args) => return test(args, global),
-        PolicyCommand::Show(target) => {
-            let overrides = Overrides { sets: &target.set, ..Overrides::default() };
-            (load(target.policy.as_deref(), &overrides, global.color)?.to_yaml(), exit::OK)
+        PolicyCommand::Init(args) => (init(args, global)?, exit::OK),
+        PolicyCommand::Show(args) => {
+            let overrides = Overrides { sets: &args.target.set, ..Overrides::default() };
+            let policy = load(args.target.policy.as_deref(), &overrides, global.color)?;
+            (if args.explain { policy.explained() } else { policy.to_yaml() }, exit::OK)
         }
     })
+}
+
+/// A policy to begin with.
+fn init(args: &PolicyInitArgs, global: &Global) -> Result<String, Stop> {
+    if !args.from_host {
+        return Ok(init::SKELETON.to_owned());
+    }
+    let run = RunArgs::judging(&args.extends, &args.set, args.root.as_deref());
+    let report = run_command::report(&run, global)?;
+    let door = run_command::door(args.root.as_deref())?;
+    // What it asks was read a moment ago, and did not hang.
+    let host = init::Host::of(&Node::new(door, Arc::default()));
+    Ok(init::from_host(&report, &host, &args.extends, Date::today()))
 }
 
 /// Runs the cases of all files.

@@ -1,7 +1,7 @@
 //! `preflight remedy`: the remedies of a report, or of this node, as a shell script on standard output.
 
 use super::{
-    args::{FailOn, Global, RemedyArgs, RunArgs},
+    args::{Global, RemedyArgs, RunArgs},
     exit::{self, Stop},
     run_command,
 };
@@ -29,15 +29,11 @@ pub(super) fn answer(args: &RemedyArgs, global: &Global) -> Result<String, Stop>
 fn run(args: &RemedyArgs) -> RunArgs {
     RunArgs {
         policy: args.policy.clone(),
-        output: Vec::new(),
-        output_file: None,
-        root: args.root.clone(),
         only: args.only.clone(),
         skip: args.skip.clone(),
-        ignore_preflight_errors: Vec::new(),
-        fail_on: FailOn::Never,
         allow: args.allow.clone(),
         timeout: args.timeout,
+        ..RunArgs::judging("", &[], args.root.as_deref())
     }
 }
 

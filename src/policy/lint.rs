@@ -1,5 +1,7 @@
 //! What is not wrong with a policy, but not right either.
 
+mod contradictions;
+
 use super::{
     Date, LoadError, Policy, Source,
     diagnostics::{Diagnostic, Diagnostics, quoted},
@@ -16,7 +18,7 @@ const ALWAYS_USED: [&str; 2] = ["role", "kubernetesVersion"];
 
 impl Policy {
     /// Reads and resolves a policy and says what is questionable about it: waivers that hold no longer, or not
-    /// for long, on `today`; waivers for what no rule reports; inputs that nothing uses.
+    /// for long, on `today`; waivers for what no rule reports; inputs that nothing uses; two rules of which no node obeys both.
     ///
     /// # Errors
     /// As [`Policy::load`].
@@ -32,7 +34,9 @@ pub(super) fn lint(
     checks: &'static [&'static dyn DynCheck],
 ) -> Result<Diagnostics, LoadError> {
     let resolved = resolve(source, &Overrides { sets, ..Overrides::default() }, checks)?;
-    let warnings = waivers(&resolved, today).into_iter().chain(unused(&resolved)).collect::<Vec<_>>();
+    let mut warnings: Vec<Diagnostic> = waivers(&resolved, today);
+    warnings.extend(unused(&resolved));
+    warnings.extend(contradictions::find(&resolved.policy.rules));
     let mut files = resolved.files;
     for warning in warnings {
         files.push(warning);

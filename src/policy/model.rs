@@ -70,6 +70,14 @@ pub struct Rule {
     pub with: Value,
     /// The file or profile that states the rule, as in [`Policy::source`].
     pub origin: String,
+    /// Which of the policy's files that is, in the order in which they were opened.
+    pub(crate) file: usize,
+    /// Where it is stated: `policy.yaml:12:5`.
+    pub place: String,
+    /// Where rules with its id are stated whose place it takes, the last one first.
+    pub instead_of: Vec<String>,
+    /// The inputs that stand in its parameters, in their order.
+    pub filled: Vec<String>,
 }
 
 /// How a rule about something that passes by itself (a clock that is being set, a service that starts) is asked again.

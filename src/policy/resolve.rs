@@ -251,8 +251,10 @@ fn rules(documents: &[(FileId, Document)], binder: &mut Binder<'_>) -> Vec<Rule>
     let mut position: HashMap<String, usize> = HashMap::new();
     for (file, rule) in documents.iter().flat_map(|(file, d)| d.rules.iter().map(move |r| (*file, r))) {
         // Each is bound, overridden or not: a mistake in a file is a mistake wherever the file is used.
-        let Some(rule) = binder.bind(file, rule) else { continue };
+        let Some(mut rule) = binder.bind(file, rule) else { continue };
         if let Some(earlier) = position.get(&rule.id).and_then(|at| rules.get_mut(*at)) {
+            rule.instead_of.push(std::mem::take(&mut earlier.place));
+            rule.instead_of.append(&mut earlier.instead_of);
             *earlier = rule;
         } else {
             position.insert(rule.id.clone(), rules.len());
@@ -297,6 +299,10 @@ impl Binder<'_> {
             kubeadm: rule.kubeadm.clone(),
             with,
             origin,
+            file,
+            place: self.files.locate(rule.id.at),
+            instead_of: Vec::new(),
+            filled: filled.into_iter().map(|(_, name)| name).collect(),
         })
     }
 

@@ -26,12 +26,35 @@ impl Policy {
     /// Parameters that the policy leaves to their defaults are left to them here too.
     #[must_use]
     pub fn to_yaml(&self) -> String {
+        self.written(false)
+    }
+
+    /// The same, with the place of each rule, what it takes the place of, and where the value of each input comes from.
+    #[must_use]
+    pub fn explained(&self) -> String {
+        self.written(true)
+    }
+
+    fn written(&self, explain: bool) -> String {
         let mut out =
             format!("# The policy {}, resolved, from {}.\n", comment(&self.name), comment(&self.source));
+        if explain {
+            for name in self.inputs.0.keys() {
+                let _ = writeln!(out, "# {}", self.told(name));
+            }
+        }
         block(&mut out, 0, &self.head());
         let _ = writeln!(out, "checks:");
         for rule in &self.rules {
-            let _ = writeln!(out, "  # from {}", comment(&rule.origin));
+            let _ = writeln!(out, "  # from {}", comment(if explain { &rule.place } else { &rule.origin }));
+            if explain {
+                for place in &rule.instead_of {
+                    let _ = writeln!(out, "  #   instead of {}", comment(place));
+                }
+                for name in &rule.filled {
+                    let _ = writeln!(out, "  #   {}", self.told(name));
+                }
+            }
             item(&mut out, 2, &Out::Map(rule_entries(rule)));
         }
         if !self.waivers.is_empty() {
@@ -39,6 +62,13 @@ impl Policy {
             block(&mut out, 0, &[("waivers".to_owned(), Out::List(waivers))]);
         }
         out
+    }
+
+    /// Which value an input has, and from where.
+    fn told(&self, name: &str) -> String {
+        let value = self.inputs.0.get(name).map(|value| quote(value)).unwrap_or_default();
+        let from = self.origins.get(name).map(String::as_str).unwrap_or_default();
+        format!("the input {} is {value}, from {}", comment(name), comment(from))
     }
 
     fn head(&self) -> Entries {
@@ -138,7 +168,7 @@ fn text(text: &str) -> Out {
 }
 
 /// Text as a scalar that YAML reads back as this text: bare only where nothing can be taken for anything else.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     const TAKEN: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
     let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '_');
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_./-".contains(&b));
@@ -165,7 +195,7 @@ fn quote(text: &str) -> String {
 }
 
 /// A name inside of a comment: on one line, whatever it holds.
-fn comment(name: &str) -> String {
+pub(super) fn comment(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 

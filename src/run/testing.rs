@@ -44,6 +44,10 @@ pub(super) fn rule_of(
         kubeadm: None,
         with: Value { span: Span::default(), kind: Kind::Map(Vec::new()) },
         origin: "test".to_owned(),
+        file: 0,
+        place: "test:1:1".to_owned(),
+        instead_of: Vec::new(),
+        filled: Vec::new(),
     }
 }
 
