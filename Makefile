@@ -20,6 +20,8 @@ lint: ## formatting and lints, warnings are errors
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 docs: ## the reference of the code, target/doc/preflight/index.html
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --lib
+book: ## the book, target/book/index.html (needs mdbook)
+	mdbook build docs
 install: ## install what `make build` built: PREFIX (/usr/local) below DESTDIR
 	@test -x $(TARGET_DIR)/release/preflight || { echo 'nothing to install yet: run `make build` first' >&2; exit 1; }
 	install -D -m 755 $(TARGET_DIR)/release/preflight $(DESTDIR)$(PREFIX)/bin/preflight
@@ -44,4 +46,4 @@ vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and 
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf dist
-.PHONY: help build test lint docs install dist layout dist-test vm clean
+.PHONY: help build test lint docs book install dist layout dist-test vm clean

@@ -1,6 +1,8 @@
 //! The command line: what it accepts, and what each command does.
 
 mod args;
+#[cfg(test)]
+mod book;
 mod cgroups;
 mod commands;
 mod decode;

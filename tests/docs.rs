@@ -7,7 +7,7 @@ use common::{
     nodes,
     process::{PROGRAM, preflight, preflight_with},
 };
-use std::{fs, os::unix::fs::symlink, process::Command};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 const README: &str = include_str!("../README.md");
 
@@ -100,6 +100,43 @@ fn the_cases_of_the_documentation_hold() {
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     let lines = include_str!("../configs/policies/embedded-cluster.yaml").lines().count();
     assert!(text.contains(&format!("in {lines} lines")), "{lines}");
+}
+
+/// Every relative link in the README and in docs/ leads to a file, and every page of the book is in its summary.
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = vec![root.join("README.md"), root.join("CONTRIBUTING.md"), root.join("CHANGELOG.md")];
+    let mut todo = vec![root.join("docs")];
+    while let Some(directory) = todo.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    let summary = fs::read_to_string(root.join("docs/SUMMARY.md")).unwrap();
+    for page in &pages {
+        let text = fs::read_to_string(page).unwrap();
+        // What stands in code is no link.
+        let prose: String = text.split("```").step_by(2).collect();
+        for (at, _) in prose.match_indices("](") {
+            let target = prose[at + 2..].split(')').next().unwrap_or_default();
+            let file = target.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let leads = page.parent().unwrap().join(file);
+            assert!(leads.exists(), "{}: {target} leads nowhere", page.display());
+        }
+        if let Ok(name) = page.strip_prefix(root.join("docs")) {
+            let listed = summary.contains(&format!("({})", name.display()));
+            assert!(listed || name == Path::new("SUMMARY.md"), "docs/SUMMARY.md lacks {}", name.display());
+        }
+    }
 }
 
 #[test]

@@ -120,6 +120,6 @@ pub fn from_host(report: &Report, host: &Host, extends: &str, today: Date) -> St
 
 /// Nine tenths, in whole Mi: the firmware and the kernel of another machine of this size may keep more for themselves.
 fn rounded(bytes: u64) -> String {
-    let mebi = bytes / 10 * 9 >> 20;
+    let mebi = (bytes / 10 * 9) >> 20;
     if mebi == 0 { Quantity::bytes(bytes).to_string() } else { format!("{mebi}Mi") }
 }
