@@ -130,6 +130,30 @@ checks:
   - id: bare-only
     check: environment
     with: {allowed: [bare]}
+  - check: commands
+    with: {commands: [{run: [/bin/true]}]}
+  - check: exec
+    with: {plugins: [{run: [/bin/true], protocol: nagios}]}
+  - id: expected
+    check: mounts
+    with: {mounts: [{path: /, expect: {type: {not: ext4}, options: {not: {contains: noexec}}, size: {atLeast: 1}}}]}
+  - id: expected-values
+    check: sysctl
+    with: {settings: [{key: kernel.pid_max, expect: {value: {not: {atLeast: 99999999}}}}, {key: kernel.panic, expect: {value: {any: [0, {atLeast: 5}]}}}]}
+  - check: expression
+    with:
+      validations:
+        - {name: memory, expression: node.memory.total >= 1 && node.swap.total == 0}
+        - {name: kernel, expression: '!node.kernel.version.isGreaterThan(semver(\"6.0.0\")) || node.cgroup.layout == \"v2\"'}
+        - {name: no-modules, expression: '!(\"overlay\" in node.modules) && !node.modules.exists(m, m.startsWith(\"nf_\"))'}
+        - {name: no-mounts, expression: 'node.mounts.all(m, m.type != \"cgroup2\" && m.type != \"nfs\")'}
+        - {name: no-words, expression: '!node.kernel.parameters.exists(p, p.startsWith(\"cgroup_\"))'}
+        - {name: no-interfaces, expression: 'node.interfaces.all(i, i.mtu < 9000)'}
+        - {name: no-addresses, expression: 'node.addresses.all(a, !cidr(\"10.0.0.0/8\").containsIP(a))'}
+        - {name: no-features, expression: '!(\"avx2\" in node.cpu.features) || node.cpu.count < 4'}
+        - {name: os, expression: 'node.os.id != \"debian\" || !(\"rhel\" in node.os.idLike) || node.os.version == \"\"'}
+        - {name: asked, expression: 'kernelConfig(\"CONFIG_CPUSETS\") != \"y\" && sysctl(\"net.ipv4.ip_forward\") != \"1\"'}
+        - {name: package, expression: 'packageVersion(\"containerd\") == null && !filesystemSupported(\"overlay\")'}
 ";
 
 fn load(text: &str, on_unknown: OnUnknown) -> Arc<Policy> {

@@ -4,8 +4,13 @@ use super::{Fact, Told};
 use crate::{
     cel::Value,
     evidence::{Evidence, Unknown},
-    facts::{Known, network::Addresses, network::Family, os_release::OsRelease},
-    node::{Node, ReadError},
+    facts::{
+        Known,
+        cgroup::LayoutKind,
+        network::{Addresses, Family},
+        os_release::OsRelease,
+    },
+    node::{FileKind, Node, ReadError},
 };
 use std::rc::Rc;
 
@@ -29,20 +34,19 @@ pub(super) const FACTS: &[Fact] = &[
     }),
     fact("node.kernel.parameters", "list(string)", "the words of its command line", |node| {
         let cmdline = node.cmdline().as_ref().map_err(Clone::clone)?;
+        whole(node, "/proc/cmdline")?;
         let words = cmdline.words();
         let seen = Evidence::new("/proc/cmdline", format!("{} words", words.len()));
         Ok((words.iter().map(String::as_str).collect(), vec![seen]))
     }),
-    fact("node.cgroup.layout", "string", "v2, v1, hybrid or none", |node| {
-        let layout = node.cgroup_layout().as_ref().map_err(Clone::clone)?;
-        Ok((layout.kind.as_str().into(), layout.evidence.clone()))
-    }),
+    fact("node.cgroup.layout", "string", "v2, v1, hybrid or none", layout),
     fact("node.cpu.count", "int", "processors that are online", |node| {
         let count = node.cpu_count().as_ref().map_err(Clone::clone)?;
         Ok(((count.online as u64).into(), vec![count.online_seen.clone()]))
     }),
     fact("node.cpu.features", "list(string)", "what they can do, in the kernel's words", |node| {
         let features = node.cpu_features().as_ref().map_err(Clone::clone)?;
+        whole(node, "/proc/cpuinfo")?;
         let seen = Evidence::new("/proc/cpuinfo", format!("{} features", features.words.len()));
         Ok((features.words.iter().map(String::as_str).collect(), vec![seen]))
     }),
@@ -65,11 +69,22 @@ pub(super) const FACTS: &[Fact] = &[
     fact("node.mounts", "list(map)", "each with path, type, source and options", mounts),
     fact("node.interfaces", "list(map)", "each with name, up, works and mtu", interfaces),
     fact("node.addresses", "list(string)", "of IPv4 and IPv6, which others can reach", addresses),
-    fact("node.securityModules", "list(string)", "that the kernel runs: apparmor, selinux", |node| {
-        let modules = node.security_modules().as_ref().map_err(Clone::clone)?;
-        Ok((modules.names.iter().map(String::as_str).collect(), vec![modules.evidence.clone()]))
-    }),
 ];
+
+fn layout(node: &Node) -> Told {
+    let layout = node.cgroup_layout().as_ref().map_err(Clone::clone)?;
+    whole(node, node.mounts().as_ref().map_err(Clone::clone)?.source())?;
+    // A hierarchy of version 1 that lives somewhere: the mounts that are to be seen are not all there are.
+    let read = node.read("/proc/cgroups");
+    let text = read.text().unwrap_or_default();
+    let is_bound = |line: &str| line.split_whitespace().nth(1).is_some_and(|hierarchy| hierarchy != "0");
+    let bound = text.lines().filter(|line| !line.starts_with('#')).any(is_bound);
+    if layout.kind == LayoutKind::V2 && bound {
+        let why = "/proc/cgroups has hierarchies of version 1, and no mount of one is to be seen";
+        return Err(Unknown::new(why).tried(layout.evidence.iter().cloned()));
+    }
+    Ok((layout.kind.as_str().into(), layout.evidence.clone()))
+}
 
 fn hostname(node: &Node) -> Told {
     let read = node.read("/proc/sys/kernel/hostname");
@@ -105,12 +120,25 @@ fn memory(node: &Node, key: &str) -> Told {
     Ok((value.get().into(), vec![memory.evidence(key)]))
 }
 
+/// What is cut off within a line may lack more: an expression can ask for what is *not* there.
+fn whole(node: &Node, path: &str) -> Known<()> {
+    let read = node.read(path);
+    let text = read.text().map_err(ReadError::unknown)?;
+    if text.ends_with('\n') {
+        return Ok(());
+    }
+    Err(Unknown::new(format!("{path} does not end with a line, so that it may be cut off"))
+        .tried([read.evidence()]))
+}
+
 fn os(node: &Node, of: fn(&OsRelease) -> Value) -> Told {
     let os = node.os_release().as_ref().map_err(Clone::clone)?;
+    whole(node, &os.source)?;
     Ok((of(os), vec![os.evidence()]))
 }
 
 fn modules(node: &Node) -> Told {
+    whole(node, "/proc/modules")?;
     let read = node.read("/proc/modules");
     let text = read.text().map_err(ReadError::unknown)?;
     let names: Vec<String> =
@@ -121,6 +149,7 @@ fn modules(node: &Node) -> Told {
 
 fn mounts(node: &Node) -> Told {
     let mounts = node.mounts().as_ref().map_err(Clone::clone)?;
+    whole(node, mounts.source())?;
     let of = |mount: &crate::facts::mounts::Mount| {
         Value::map([
             ("path", mount.point.as_str().into()),
@@ -146,8 +175,8 @@ fn interfaces(node: &Node) -> Told {
             ("mtu", u64::from(interface.mtu).into()),
         ]))
     };
-    // bonding_masters and its like are files, and no interfaces.
-    let is_one = |name: &&String| node.kind(&format!("{NET}/{name}/flags")).is_ok();
+    // bonding_masters and its like are files, and no interfaces. What can't be looked at may be one.
+    let is_one = |name: &&String| node.kind(&format!("{NET}/{name}")) != Ok(FileKind::File);
     let names: Vec<&String> = names.iter().filter(is_one).collect();
     let all: Vec<Value> = names.iter().map(|name| of(name)).collect::<Known<_>>()?;
     let seen: Vec<Evidence> =
