@@ -75,11 +75,14 @@ fn a_script_can_be_run_twice() {
             "line",
             "m",
             &[format!("mkdir -p {}", at("a/b"))],
-            &[format!("echo 'a = 1' >> {}", at("d/90.conf"))],
+            &[
+                format!("echo 'a = 1' >> {}", at("sysctl.d/90.conf")),
+                format!("echo overlay > {}", at("modules-load.d/overlay.conf")),
+            ],
             "none"
         ),
-        finding("service", "m", &[format!("ln -sfn target {}", at("link"))], &[], "service"),
-        finding("data", "m", &[format!("ln -sfn target {}", at("data"))], &[], "data"),
+        finding("service", "m", &[format!("mkdir -p {}", at("link"))], &[], "service"),
+        finding("data", "m", &[format!("mkdir -p {}", at("data"))], &[], "data"),
     ]);
     let ran = preflight_with(&report(&findings), &["remedy", "-"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -87,22 +90,24 @@ fn a_script_can_be_run_twice() {
     fs::write(&script, &ran.stdout).unwrap();
     let state = || {
         let mode = Command::new("stat").args(["-c", "%a", &at("key")]).output().unwrap().stdout;
-        (String::from_utf8(mode).unwrap(), fs::read_to_string(at("d/90.conf")).unwrap())
+        (String::from_utf8(mode).unwrap(), fs::read_to_string(at("sysctl.d/90.conf")).unwrap())
     };
     let first = sh(&script, &[]);
     assert!(first.status.success(), "{first:?}");
     let after = state();
     assert_eq!((after.0.trim(), after.1.as_str()), ("600", "a = 1\n"));
+    let modules = || fs::read_to_string(at("modules-load.d/overlay.conf")).unwrap();
+    assert_eq!(modules(), "overlay\n");
     assert!(
         String::from_utf8_lossy(&first.stdout).contains("left out: service (risk: service)"),
         "{first:?}"
     );
-    assert!(!Path::new(&at("link")).is_symlink() && !Path::new(&at("data")).is_symlink());
+    assert!(!Path::new(&at("link")).is_dir() && !Path::new(&at("data")).is_dir());
     let second = sh(&script, &["--with-services"]);
-    assert!(second.status.success() && state() == after, "{second:?}");
-    assert!(Path::new(&at("link")).is_symlink() && !Path::new(&at("data")).is_symlink());
+    assert!(second.status.success() && state() == after && modules() == "overlay\n", "{second:?}");
+    assert!(Path::new(&at("link")).is_dir() && !Path::new(&at("data")).is_dir());
     assert!(sh(&script, &["--with-services", "--with-data"]).status.success());
-    assert!(Path::new(&at("data")).is_symlink());
+    assert!(Path::new(&at("data")).is_dir());
     assert_eq!(sh(&script, &["--all"]).status.code(), Some(2));
 }
 

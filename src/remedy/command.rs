@@ -1,5 +1,6 @@
 //! Which commands of a remedy can stand in a script: those of known programs, that can be run twice, of words that mean
-//! nothing to a shell.
+//! nothing to a shell. What such a program is told is looked at as well (`is_harmless`): a report that somebody made up must not
+//! have it run a program, replace a file or give rights away.
 
 /// Programs of which running one twice does as much as once, and the words that have to come first, where not all do.
 const KNOWN: &[(&str, &[&str])] = &[
@@ -12,15 +13,13 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("chmod", &[]),
     ("chown", &[]),
     ("chgrp", &[]),
-    ("setcap", &[]),
+    ("setcap", &["cap_setuid=ep", "cap_setgid=ep"]),
     ("setenforce", &[]),
     ("mkdir", &["-p"]),
-    ("ln", &["-sf", "-sfn"]),
     ("mount", &["--make-rshared", "--make-rslave", "--make-rprivate", "-o"]),
     ("update-alternatives", &["--set"]),
     ("hostnamectl", &["set-hostname"]),
     ("depmod", &["-a"]),
-    ("usermod", &["--append"]),
     ("firewall-cmd", &[]),
     ("ufw", &["allow", "default"]),
     ("apt-get", &["install"]),
@@ -31,13 +30,23 @@ const KNOWN: &[(&str, &[&str])] = &[
 pub(super) fn step(text: &str) -> Option<String> {
     let words = words(text)?;
     let plain: Vec<&str> = words.iter().map(String::as_str).collect();
+    if plain.iter().any(|word| word.split('/').any(|part| part == "..")) {
+        return None;
+    }
     match plain.as_slice() {
-        ["echo", line, ">>", file] if is_path(file) => Some(format!("line {file} {}", quoted(line))),
-        // Only what the kernel takes as a value: a file of the disk would lose what it holds.
-        ["echo", value, ">", file] if file.starts_with("/sys/") || file.starts_with("/proc/") => {
+        // A file of the disk keeps what it holds, also where the remedy would write it whole.
+        ["echo", line, ">>" | ">", file] if is_setting(file, line) => {
+            Some(format!("line {file} {}", quoted(line)))
+        }
+        // Only what the kernel takes as a value; a path could name a program that it starts, as kernel.modprobe does.
+        ["echo", value, ">", file]
+            if (file.starts_with("/sys/") || file.starts_with("/proc/sys/"))
+                && is_path(file)
+                && !value.contains('/') =>
+        {
             Some(format!("set_to {file} {}", quoted(value)))
         }
-        [program, rest @ ..] if is_known(program, rest) => {
+        [program, rest @ ..] if is_known(program, rest) && is_harmless(program, rest) => {
             let mut line = format!("run {program}");
             if *program == "apt-get" {
                 line.push_str(" --yes");
@@ -57,6 +66,55 @@ fn is_known(program: &str, rest: &[&str]) -> bool {
         *name == program && (first.is_empty() || rest.first().is_some_and(|word| first.contains(word)))
     };
     KNOWN.iter().any(known) && !rest.iter().any(|word| *word == ">" || *word == ">>" || is_placeholder(word))
+}
+
+/// Whether a known program can be told this by a report that nobody vouches for.
+fn is_harmless(program: &str, rest: &[&str]) -> bool {
+    let names = |words: &[&str]| words.iter().all(|word| !word.starts_with('-') && !word.contains('/'));
+    let after = rest.get(1..).unwrap_or_default();
+    match (program, rest) {
+        ("sysctl", _) => after.iter().all(|word| word.split_once('=').is_some_and(|(_, v)| !v.contains('/'))),
+        // An option could name a configuration that starts programs; a path, a module or a package of anybody.
+        ("modprobe" | "rc-service", _) => names(rest),
+        ("apt-get" | "depmod" | "rc-update" | "hostnamectl", _) => names(after),
+        // Targets such as reboot.target end what runs.
+        ("systemctl", ["start" | "restart", ..]) => {
+            names(after) && after.iter().all(|unit| !unit.ends_with(".target"))
+        }
+        ("systemctl", _) => after.iter().all(|word| *word == "--now" || names(&[word])),
+        ("chmod", [mode, _]) => is_modest(mode),
+        ("chown" | "chgrp", [owner, _]) => matches!(*owner, "root" | "root:" | "root:root"),
+        ("chmod" | "chown" | "chgrp", _) => false,
+        ("setcap", [_, file]) => matches!(*file, "/usr/bin/newuidmap" | "/usr/bin/newgidmap"),
+        ("setcap", _) => false,
+        ("mount", ["-o", options, _]) => options.starts_with("remount,") && !options.contains("suid"),
+        ("mount", _) => rest.len() == 2,
+        ("update-alternatives", [_, _, file]) => file.starts_with("/usr/"),
+        ("update-alternatives", _) => false,
+        _ => true,
+    }
+}
+
+/// A mode that gives nobody the rights of the owner, and lets others write only where the sticky bit guards what is there.
+fn is_modest(mode: &str) -> bool {
+    match mode.as_bytes() {
+        [special @ (b'0' | b'1'), rest @ ..]
+            if rest.len() == 3 && rest.iter().all(|b| (b'0'..=b'7').contains(b)) =>
+        {
+            *special == b'1' || rest.last().is_some_and(|others| (others - b'0') & 2 == 0)
+        }
+        _ => false,
+    }
+}
+
+/// Whether this is a line of a file from which systemd sets sysctls or loads modules, and of nothing that could start a program.
+fn is_setting(file: &str, line: &str) -> bool {
+    let directory = file.rsplit('/').nth(1);
+    let value = line.split_once('=').map_or(line, |(_, value)| value);
+    is_path(file)
+        && file.ends_with(".conf")
+        && matches!(directory, Some("sysctl.d" | "modules-load.d"))
+        && !value.contains('/')
 }
 
 /// `ADDRESS`, `FIRST-LAST`: what a person has to fill in.
@@ -137,6 +195,41 @@ mod tests {
             ("kill 77", ""),
             ("reboot", ""),
             ("mount -o remount,exec /data", "run mount -o remount,exec /data"),
+            (
+                "echo overlay > /etc/modules-load.d/overlay.conf",
+                "line /etc/modules-load.d/overlay.conf overlay",
+            ),
+            ("mount --make-rshared /", "run mount --make-rshared /"),
+            ("chown root:root /etc/kubernetes", "run chown root:root /etc/kubernetes"),
+            ("setcap cap_setuid=ep /usr/bin/newuidmap", "run setcap cap_setuid=ep /usr/bin/newuidmap"),
+            ("systemctl disable --now a.service", "run systemctl disable --now a.service"),
+            ("chmod 1777 /tmp", "run chmod 1777 /tmp"),
+            // What a made-up report would like.
+            ("echo x > /proc/../etc/passwd", ""),
+            ("echo x > /sys/../etc/passwd", ""),
+            ("echo '@reboot root /tmp/x' >> /etc/crontab", ""),
+            ("echo /tmp/x.so >> /etc/ld.so.preload", ""),
+            ("echo x >> /etc/sysctl.d/../passwd.conf", ""),
+            ("echo 'install overlay /tmp/x' >> /etc/modprobe.d/a.conf", ""),
+            ("echo 'kernel.modprobe = /tmp/x' >> /etc/sysctl.d/a.conf", ""),
+            ("echo /tmp/x > /proc/sys/kernel/modprobe", ""),
+            ("echo b > /proc/sysrq-trigger", ""),
+            ("sysctl -w kernel.modprobe=/tmp/x", ""),
+            ("modprobe -C /tmp/x overlay", ""),
+            ("modprobe /tmp/x.ko", ""),
+            ("apt-get install -o DPkg::Pre-Invoke::=/tmp/x a", ""),
+            ("apt-get install /tmp/x.deb", ""),
+            ("systemctl enable --now /tmp/x.service", ""),
+            ("systemctl start reboot.target", ""),
+            ("chmod 4755 /bin/sh", ""),
+            ("chmod 0666 /etc/shadow", ""),
+            ("chmod -R 0755 /", ""),
+            ("chown guest /etc/shadow", ""),
+            ("ln -sfn /tmp/x /etc/passwd", ""),
+            ("setcap cap_setuid=ep /tmp/x", ""),
+            ("usermod --append --groups sudo guest", ""),
+            ("mount -o bind /tmp/x /etc", ""),
+            ("update-alternatives --set iptables /tmp/x", ""),
             ("systemctl stop a;reboot", ""),
             ("systemctl stop $(reboot)", ""),
             ("systemctl stop a > /etc/passwd", ""),
