@@ -1,4 +1,6 @@
 //! The hierarchy of control groups as a picture: nested lists, which a style sheet draws as a tree and a screen reader reads as one.
+//!
+//! Some readers take a list without bullets for none, so each says by `role` that it is one.
 
 use super::text;
 use crate::cgroups::{CgroupReport, Controller};
@@ -18,7 +20,8 @@ pub(super) fn section(out: &mut String, cgroups: &Result<CgroupReport, String>) 
 }
 
 fn tree(out: &mut String, report: &CgroupReport) {
-    let _ = writeln!(out, "<p>The layout is {}.</p>\n<ul class=\"tree\">", report.layout.as_str());
+    let _ =
+        writeln!(out, "<p>The layout is {}.</p>\n<ul class=\"tree\" role=\"list\">", report.layout.as_str());
     unified(out, report);
     let mut legacy: Vec<&Controller> =
         report.controllers.iter().filter(|c| c.state == State::BoundToV1).collect();
@@ -69,7 +72,7 @@ fn unified(out: &mut String, report: &CgroupReport) {
 
 /// A branch for each state that some subsystem has.
 fn states(out: &mut String, report: &CgroupReport, states: &[State]) {
-    out.push_str("\n<ul>");
+    out.push_str("\n<ul role=\"list\">");
     for state in states {
         let those: Vec<&Controller> = report.controllers.iter().filter(|c| c.state == *state).collect();
         if !those.is_empty() {
@@ -82,7 +85,7 @@ fn states(out: &mut String, report: &CgroupReport, states: &[State]) {
 }
 
 fn leaves(out: &mut String, controllers: &[&Controller]) {
-    out.push_str("\n<ul class=\"leaves\">");
+    out.push_str("\n<ul class=\"leaves\" role=\"list\">");
     for controller in controllers {
         let passed_on = match controller.enabled_for_children {
             Some(true) => " <small>passed on to children</small>",
