@@ -792,7 +792,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__policy__subcmd__lint)
-            opts="-q -v -h --set --color --quiet --verbose --help"
+            opts="-q -v -h --set --strict --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

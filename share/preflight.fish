@@ -141,6 +141,7 @@ complete -c preflight -n "__fish_preflight_using_subcommand policy; and __fish_s
 complete -c preflight -n "__fish_preflight_using_subcommand policy; and __fish_seen_subcommand_from lint" -l color -d 'Colour in the report; auto: on a terminal, unless NO_COLOR is set' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; always with CLICOLOR_FORCE'
 always\t'Always'
 never\t'Never'"
+complete -c preflight -n "__fish_preflight_using_subcommand policy; and __fish_seen_subcommand_from lint" -l strict -d 'Exit with 1 where there is a warning'
 complete -c preflight -n "__fish_preflight_using_subcommand policy; and __fish_seen_subcommand_from lint" -s q -l quiet -d 'Say less: only failures and the summary, of `cgroups` only the table; log only errors'
 complete -c preflight -n "__fish_preflight_using_subcommand policy; and __fish_seen_subcommand_from lint" -s v -l verbose -d 'Say more: the evidence of everything; -vv also logs every file that is read'
 complete -c preflight -n "__fish_preflight_using_subcommand policy; and __fish_seen_subcommand_from lint" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -202,6 +202,65 @@ fn rules_that_contradict_each_other_are_told() {
 }
 
 #[test]
+fn kernels_that_contradict_each_other_are_told() {
+    let lint = |one: &str, other: &str| {
+        let policy = format!(
+            "apiVersion: preflight/v1\nkind: Policy\nchecks:\n  - {{id: a, check: kernel-version, with: {{requires: \"{one}\"}}}}\n  - {{id: b, check: kernel-version, with: {{requires: \"{other}\"}}}}\n"
+        );
+        common::process::preflight_with(&policy, &["policy", "lint", "-", "--strict"])
+    };
+    for (one, other, says) in [
+        (">=6", "<5.10", "standard input:5:53: warning: no node obeys both this and the rule `a`"),
+        (">=6", ">=6, <5", "standard input:5:53: warning: there is no version within `>=6, <5`"),
+    ] {
+        let ran = lint(one, other);
+        assert!(ran.code == Some(1) && ran.stdout.contains(says), "{}{}", ran.stdout, ran.stderr);
+    }
+    let ran = lint(">=5", "<6");
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn rules_that_are_never_asked_are_told() {
+    let lint = |when: &str| {
+        let policy = format!(
+            "apiVersion: preflight/v1\nkind: Policy\ninputs: {{role: worker, kubernetesVersion: \"1.36\"}}\nchecks:\n  - {{id: a, check: hostname, when: {{{when}}}}}\n"
+        );
+        common::process::preflight_with(&policy, &["policy", "lint", "-", "--strict"])
+    };
+    for (when, why) in [
+        ("kernel: \">=6, <5\"", "no kernel lies within `>=6, <5`"),
+        ("kubernetes: \">1.36, <1.30\"", "no version of Kubernetes lies within `>1.36, <1.30`"),
+        ("role: worker, inputs: {role: control-plane}", "the role can only be worker"),
+        ("inputs: {role: master}", "the role can only be control-plane or worker"),
+        (
+            "kubernetes: \">=1.36\", inputs: {kubernetesVersion: \"1.35\"}",
+            "no version of Kubernetes within `>=1.36`",
+        ),
+    ] {
+        let ran = lint(when);
+        assert!(
+            ran.code == Some(1)
+                && ran.stdout.contains("standard input:5:10: warning: the rule `a` is never asked: ")
+                && ran.stdout.contains(why),
+            "{when}: {}{}",
+            ran.stdout,
+            ran.stderr
+        );
+    }
+    // What the policy says of its inputs, `--set` may change.
+    for when in [
+        "role: control-plane",
+        "kubernetes: \"<1.30\"",
+        "inputs: {role: [master, worker]}",
+        "kernel: \">=5, <6\"",
+    ] {
+        let ran = lint(when);
+        assert_eq!(ran.code, Some(0), "{when}: {}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
 fn the_policies_to_deploy_hold_their_cases() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/policies");
     let mut tested = 0;

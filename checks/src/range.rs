@@ -60,11 +60,35 @@ impl Range {
         self.alternatives.iter().any(|req| plain(req) || !version.pre.is_empty() && within(req))
     }
 
+    /// Whether some version may lie within this range and within `other`. `false` is certain.
+    #[must_use]
+    pub fn may_meet(&self, other: &Self) -> bool {
+        let all = || self.alternatives.iter().chain(&other.alternatives).flat_map(|req| &req.comparators);
+        // What comes before releases has an order of its own.
+        if all().any(|comparator| !comparator.pre.is_empty()) {
+            return true;
+        }
+        // What lies within both begins where one of the comparators begins: at its version, or after it.
+        let mut starts = all().flat_map(starts).chain([Version::new(0, 0, 0)]);
+        starts.any(|version| self.contains(&version) && other.contains(&version))
+    }
+
     /// The range as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
+}
+
+/// Where what a comparator lets through can begin.
+fn starts(comparator: &Comparator) -> [Version; 2] {
+    let Comparator { major, minor, patch, .. } = *comparator;
+    let next = match (minor, patch) {
+        (Some(minor), Some(patch)) => Version::new(major, minor, patch.saturating_add(1)),
+        (Some(minor), None) => Version::new(major, minor.saturating_add(1), 0),
+        (None, _) => Version::new(major.saturating_add(1), 0, 0),
+    };
+    [Version::new(major, minor.unwrap_or(0), patch.unwrap_or(0)), next]
 }
 
 impl FromStr for Range {
@@ -181,6 +205,25 @@ mod tests {
         ] {
             let range: Range = range.parse().unwrap();
             assert_eq!(range.contains(&leading_version(version).unwrap()), within, "{range} {version}");
+        }
+    }
+
+    #[test]
+    fn ranges_that_may_meet() {
+        for (one, other, may) in [
+            (">=5.10", "<5.10", false),
+            (">=5.10", "<=5.10", true),
+            (">5.10", "<5.11", false),
+            (">5.10", "<=5.11.0", true),
+            ("5.10.* || >=6", "5.15.*", false),
+            ("5.10.* || >=6", "~6.1", true),
+            ("*", "<1", true),
+            ("*", "<0.0.0", false),
+            (">=6, <5", "*", false),
+            (">=2.0.0-rc1", "<1", true),
+        ] {
+            let (one, other): (Range, Range) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!((one.may_meet(&other), other.may_meet(&one)), (may, may), "{one} and {other}");
         }
     }
 

@@ -326,7 +326,7 @@ pub(super) struct PolicyArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
     /// Say what is wrong with a policy, all at once
-    Lint(PolicyTarget),
+    Lint(PolicyLintArgs),
     /// Show a policy as it is after profiles and inputs were filled in
     Show(PolicyShowArgs),
     /// Print a policy to begin with: an empty one, or one that this good node passes
@@ -335,6 +335,16 @@ pub(super) enum PolicyCommand {
     Test(PolicyTestArgs),
     /// Print the JSON Schema of policies, for editors
     Schema,
+}
+
+/// Options of `policy lint`.
+#[derive(Debug, Args)]
+pub(super) struct PolicyLintArgs {
+    #[command(flatten)]
+    pub(super) target: PolicyTarget,
+    /// Exit with 1 where there is a warning
+    #[arg(long)]
+    pub(super) strict: bool,
 }
 
 /// Options of `policy show`.

@@ -1,7 +1,7 @@
 //! `--config`, `--set` and the commands about policies.
 
 use super::{
-    args::{Color, Format, Global, PolicyCommand, PolicyInitArgs, PolicyTarget, PolicyTestArgs, RunArgs},
+    args::{Color, Format, Global, PolicyCommand, PolicyInitArgs, PolicyLintArgs, PolicyTestArgs, RunArgs},
     exit::{self, Stop},
     output, run_command,
 };
@@ -31,7 +31,10 @@ pub(super) fn kubeadm(file: &Path, sets: &[(String, String)], color: Color) -> R
 pub(super) fn command(command: &PolicyCommand, global: &Global) -> Result<(String, u8), Stop> {
     Ok(match command {
         PolicyCommand::Schema => (format!("{:#}\n", policy::published()), exit::OK),
-        PolicyCommand::Lint(target) => (output::for_people(lint(target, global.color)?), exit::OK),
+        PolicyCommand::Lint(args) => {
+            let (text, code) = lint(args, global.color)?;
+            (output::for_people(text), code)
+        }
         PolicyCommand::Test(args) => return test(args, global),
         PolicyCommand::Init(args) => (init(args, global)?, exit::OK),
         PolicyCommand::Show(args) => {
@@ -82,7 +85,7 @@ fn test(args: &PolicyTestArgs, global: &Global) -> Result<(String, u8), Stop> {
 }
 
 /// The questionable places of a policy, and how much of it there is. Errors are no result but a [`Stop`].
-fn lint(target: &PolicyTarget, color: Color) -> Result<String, Stop> {
+fn lint(PolicyLintArgs { target, strict }: &PolicyLintArgs, color: Color) -> Result<(String, u8), Stop> {
     let source = source(target.policy.as_deref())?;
     let warnings = Policy::lint(&source, &target.set, Date::today()).map_err(|e| stop(e, color))?;
     let policy = Policy::load(&source, &target.set).map_err(|e| stop(e, color))?;
@@ -93,7 +96,8 @@ fn lint(target: &PolicyTarget, color: Color) -> Result<String, Stop> {
     };
     let text = warnings.render(output::color(color, true));
     let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    Ok(format!("{text}{gap}{}: {}, {found}\n", policy.source, count(policy.rules.len(), "rule")))
+    let code = if *strict && !warnings.is_empty() { exit::FAIL } else { exit::OK };
+    Ok((format!("{text}{gap}{}: {}, {found}\n", policy.source, count(policy.rules.len(), "rule")), code))
 }
 
 fn source(config: Option<&str>) -> Result<Source, Stop> {

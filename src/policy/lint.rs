@@ -1,6 +1,7 @@
 //! What is not wrong with a policy, but not right either.
 
 mod contradictions;
+mod never;
 
 use super::{
     Date, LoadError, Policy, Source,
@@ -18,7 +19,8 @@ const ALWAYS_USED: [&str; 2] = ["role", "kubernetesVersion"];
 
 impl Policy {
     /// Reads and resolves a policy and says what is questionable about it: waivers that hold no longer, or not
-    /// for long, on `today`; waivers for what no rule reports; inputs that nothing uses; two rules of which no node obeys both.
+    /// for long, on `today`; waivers for what no rule reports; inputs that nothing uses; two rules of which no node obeys both;
+    /// rules that are asked nowhere.
     ///
     /// # Errors
     /// As [`Policy::load`].
@@ -37,6 +39,7 @@ pub(super) fn lint(
     let mut warnings: Vec<Diagnostic> = waivers(&resolved, today);
     warnings.extend(unused(&resolved));
     warnings.extend(contradictions::find(&resolved.policy.rules));
+    warnings.extend(never::find(&resolved.policy.rules));
     let mut files = resolved.files;
     for warning in warnings {
         files.push(warning);

@@ -5,7 +5,7 @@ use preflight_checks::{
     duration::Duration,
     facts::{cgroup::LayoutKind, environment},
     range::Range,
-    value::Value,
+    value::{Span, Value},
 };
 use schemars::JsonSchema;
 use semver::Version;
@@ -72,6 +72,8 @@ pub struct Rule {
     pub origin: String,
     /// Which of the policy's files that is, in the order in which they were opened.
     pub(crate) file: usize,
+    /// Where in that file its id is, or the name of its check.
+    pub(crate) span: Span,
     /// Where it is stated: `policy.yaml:12:5`.
     pub place: String,
     /// Where rules with its id are stated whose place it takes, the last one first.

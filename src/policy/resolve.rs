@@ -300,6 +300,7 @@ impl Binder<'_> {
             with,
             origin,
             file,
+            span: rule.id.at.span,
             place: self.files.locate(rule.id.at),
             instead_of: Vec::new(),
             filled: filled.into_iter().map(|(_, name)| name).collect(),

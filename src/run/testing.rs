@@ -45,6 +45,7 @@ pub(super) fn rule_of(
         with: Value { span: Span::default(), kind: Kind::Map(Vec::new()) },
         origin: "test".to_owned(),
         file: 0,
+        span: Span::default(),
         place: "test:1:1".to_owned(),
         instead_of: Vec::new(),
         filled: Vec::new(),

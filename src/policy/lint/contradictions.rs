@@ -1,11 +1,14 @@
-//! Two settings of one kernel parameter that no value satisfies. Only rules that are asked at the same places are compared, and
+//! Two rules that no node obeys: settings of one kernel parameter, versions of the kernel. Only rules that are asked at the same places are compared, and
 //! only what is certain is told.
 
 use crate::policy::{
     Rule,
     diagnostics::{Diagnostic, Place, quoted},
 };
-use preflight_checks::value::{Kind, Value};
+use preflight_checks::{
+    range::Range,
+    value::{Kind, Value},
+};
 
 /// What a setting asks of its parameter.
 struct Asked<'a> {
@@ -17,8 +20,46 @@ struct Asked<'a> {
     at_most: Option<i128>,
 }
 
-/// A warning for each setting that contradicts one before it.
+/// A warning for each rule that contradicts one before it.
 pub(super) fn find(rules: &[Rule]) -> Vec<Diagnostic> {
+    let mut warnings = of_settings(rules);
+    warnings.extend(of_kernels(rules));
+    warnings
+}
+
+/// Ranges of `kernel-version` that have no version in common, or none at all.
+fn of_kernels(rules: &[Rule]) -> Vec<Diagnostic> {
+    let asked = |rule: &'_ Rule| {
+        let value = field(&rule.with, "requires").filter(|_| rule.check.meta().id == "kernel-version")?;
+        Some((Place { file: rule.file, span: value.span }, value.as_text()?.parse::<Range>().ok()?))
+    };
+    let all: Vec<_> =
+        rules.iter().filter_map(|rule| asked(rule).map(|(at, range)| (rule, at, range))).collect();
+    let mut warnings = Vec::new();
+    for (i, (later, at, range)) in all.iter().enumerate() {
+        if !range.may_meet(range) {
+            warnings.push(Diagnostic::warning(
+                *at,
+                format!("there is no version within {}", quoted(range.as_str())),
+            ));
+            continue;
+        }
+        for (earlier, _, other) in all.iter().take(i).filter(|(earlier, ..)| earlier.when == later.when) {
+            if other.may_meet(other) && !range.may_meet(other) {
+                let why = format!("a kernel can't be {range} and {other}");
+                warnings.push(warning(*at, earlier, &why));
+            }
+        }
+    }
+    warnings
+}
+
+fn warning(at: Place, earlier: &Rule, why: &str) -> Diagnostic {
+    let message = format!("no node obeys both this and the rule {}: {why}", quoted(&earlier.id));
+    Diagnostic::warning(at, message).note(format!("that one is at {}", earlier.place))
+}
+
+fn of_settings(rules: &[Rule]) -> Vec<Diagnostic> {
     let all: Vec<Asked<'_>> =
         rules.iter().filter(|rule| rule.check.meta().id == "sysctl").flat_map(settings).collect();
     let mut warnings = Vec::new();
@@ -26,12 +67,7 @@ pub(super) fn find(rules: &[Rule]) -> Vec<Diagnostic> {
         let same = |earlier: &&Asked<'_>| earlier.key == later.key && earlier.rule.when == later.rule.when;
         for earlier in all.iter().take(i).filter(same) {
             if let Some(why) = contradict(earlier, later) {
-                let message =
-                    format!("no node obeys both this and the rule {}: {why}", quoted(&earlier.rule.id));
-                warnings.push(
-                    Diagnostic::warning(later.at, message)
-                        .note(format!("that one is at {}", earlier.rule.place)),
-                );
+                warnings.push(warning(later.at, earlier.rule, &why));
             }
         }
     }
