@@ -53,13 +53,16 @@ enum Risk {
 }
 
 impl Risk {
+    /// What the report says, and no less than the commands themselves can do: a report is not to be trusted.
     fn of(mend: &Mend) -> Self {
-        match mend.risk.as_str() {
+        let said = match mend.risk.as_str() {
             "none" => Self::None,
             "service" => Self::Service,
             // What is not known may be the worst.
             _ => Self::Data,
-        }
+        };
+        let disturbs = mend.commands.iter().chain(&mend.persistent).any(|command| command::disturbs(command));
+        said.max(if disturbs { Self::Service } else { Self::None })
     }
 
     fn as_str(self) -> &'static str {
@@ -293,6 +296,17 @@ mod tests {
     }
 
     #[test]
+    fn a_report_does_not_make_a_risk_smaller() {
+        let text = report(json!([
+            finding("a", &["systemctl stop sshd"], &[], "none", false),
+            finding("b", &["ufw allow 22/tcp"], &[], "none", false)
+        ]));
+        let script = Remedies::parse(&text).unwrap().script(false);
+        assert!(script.contains("if allowed service 'a'; then\n    run systemctl stop sshd\n"), "{script}");
+        assert!(script.contains("if allowed service 'b'"), "{script}");
+    }
+
+    #[test]
     fn what_is_no_report() {
         for (text, says) in [
             ("{}", "no report"),
@@ -318,7 +332,7 @@ mod tests {
             for line in body.lines() {
                 let safe = |c: char| c.is_ascii_alphanumeric() || " _./:=,@%+-".contains(c);
                 let known = line.is_empty() || line.starts_with('#') || line.starts_with("    #") || line == "fi"
-                    || line.starts_with("if allowed none '")
+                    || ["none", "service"].iter().any(|risk| line.starts_with(&format!("if allowed {risk} '")))
                     || ["    run ", "    line ", "    set_to "].iter().any(|start| line.strip_prefix(start).is_some_and(|rest| {
                         rest.replace('\'', "").chars().all(safe) && rest.matches('\'').count() % 2 == 0
                     }));

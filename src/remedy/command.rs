@@ -69,6 +69,7 @@ fn is_known(program: &str, rest: &[&str]) -> bool {
 }
 
 /// Whether a known program can be told this by a report that nobody vouches for.
+#[expect(clippy::match_same_arms, reason = "a program a line")]
 fn is_harmless(program: &str, rest: &[&str]) -> bool {
     let names = |words: &[&str]| words.iter().all(|word| !word.starts_with('-') && !word.contains('/'));
     let after = rest.get(1..).unwrap_or_default();
@@ -109,12 +110,35 @@ fn is_modest(mode: &str) -> bool {
 
 /// Whether this is a line of a file from which systemd sets sysctls or loads modules, and of nothing that could start a program.
 fn is_setting(file: &str, line: &str) -> bool {
-    let directory = file.rsplit('/').nth(1);
+    let (directory, name) = (file.rsplit('/').nth(1), file.rsplit('/').next().unwrap_or_default());
     let value = line.split_once('=').map_or(line, |(_, value)| value);
     is_path(file)
-        && file.ends_with(".conf")
+        && name.strip_suffix(".conf").is_some_and(|stem| !stem.is_empty())
         && matches!(directory, Some("sysctl.d" | "modules-load.d"))
         && !value.contains('/')
+}
+
+/// Whether a command can disturb what runs, open a port or bring programs, whatever a report says of its risk.
+pub(super) fn disturbs(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().take(3).collect();
+    match words.as_slice() {
+        ["systemctl", verb, ..] => matches!(*verb, "stop" | "restart" | "disable"),
+        ["rc-service", _, verb] => *verb != "start",
+        [program, ..] => {
+            matches!(
+                *program,
+                "swapoff"
+                    | "setenforce"
+                    | "mount"
+                    | "firewall-cmd"
+                    | "ufw"
+                    | "apt-get"
+                    | "update-alternatives"
+                    | "hostnamectl"
+            )
+        }
+        [] => false,
+    }
 }
 
 /// `ADDRESS`, `FIRST-LAST`: what a person has to fill in.
