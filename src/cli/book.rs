@@ -2,15 +2,21 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read and write files of the source")]
 
-use super::{args::Cli, exit};
+use super::{args::Cli, exit, outputs::ReportFormat};
 use crate::{
     explain,
     policy::{profiles, published},
 };
-use clap::{Command, CommandFactory as _};
+use clap::{Command, CommandFactory as _, ValueEnum};
 use preflight_checks::registry;
 use serde_json::Value;
-use std::{collections::BTreeMap, env, fmt::Write as _, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    fmt::Write as _,
+    fs,
+    path::Path,
+};
 
 const MADE: &str = "<!-- Made of the program: PREFLIGHT_BLESS=1 cargo test book -->\n\n";
 
@@ -47,6 +53,8 @@ fn pages() -> BTreeMap<String, String> {
     pages.insert("commands.md".to_owned(), commands);
     pages.insert("exit-status.md".to_owned(), exit_status());
     pages.insert("report.md".to_owned(), fields());
+    pages.insert("policy.md".to_owned(), policy_fields(&schema));
+    pages.insert("formats.md".to_owned(), formats());
     let rows = profiles::ALL.iter().map(|p| format!("| `{}` | {} |\n", p.name, p.description));
     let rows: String = rows.collect();
     pages.insert(
@@ -76,25 +84,68 @@ fn exit_status() -> String {
     )
 }
 
+/// The formats of reports, as `--help` tells them.
+fn formats() -> String {
+    let mut out = format!(
+        "{MADE}# Formats of reports\n\n`-o FORMAT[=FILE]`, once for each report.\n\n| format | what it is |\n|---|---|\n"
+    );
+    for value in ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value) {
+        let told = value.get_help().expect("every format is told of");
+        let _ = writeln!(out, "| `{}` | {} |", value.get_name(), told.to_string().replace('|', "\\|"));
+    }
+    out
+}
+
 /// The fields of a report, by type.
 fn fields() -> String {
     let schema = crate::report::json::schema().to_value();
     let mut out = format!(
         "{MADE}# The report as JSON\n\nWithin `preflight/v1` fields are added, never renamed or removed. The JSON Schema is in configs/schema.\n"
     );
-    let mut tables = |name: &str, of: &Value| {
-        let Some(properties) = of["properties"].as_object() else { return };
-        let _ = write!(out, "\n## {name}\n\n| field | meaning |\n|---|---|\n");
-        for (field, property) in properties {
-            let told = property["description"].as_str().unwrap_or_default().replace(['\n', '|'], " ");
-            let _ = writeln!(out, "| `{field}` | {told} |");
-        }
-    };
-    tables("Report", &schema);
+    table("Report", &schema, &mut out);
     for (name, definition) in schema["definitions"].as_object().into_iter().flatten() {
-        tables(name, definition);
+        table(name, definition, &mut out);
     }
     out
+}
+
+/// The fields of a policy, by type, without the parameters of checks, which have pages of their own.
+fn policy_fields(schema: &Value) -> String {
+    let mut out = format!(
+        "{MADE}# Fields of a policy\n\nThe JSON Schema is in configs/schema; `preflight policy schema` prints it. What stands below `with:` \
+         is on the page of each [check](checks.md).\n"
+    );
+    table("Policy", schema, &mut out);
+    let mut named = BTreeSet::new();
+    let properties = Value::from_iter([("properties", schema["properties"].clone())]);
+    refer(&properties, schema, &mut named);
+    for name in named {
+        table(&name, &schema["definitions"][&name], &mut out);
+    }
+    out
+}
+
+/// The types that a part of a schema names, and those that they name.
+fn refer(part: &Value, schema: &Value, named: &mut BTreeSet<String>) {
+    let reference = part["$ref"].as_str().and_then(|at| at.strip_prefix("#/definitions/"));
+    if let Some(name) = reference.filter(|name| !name.ends_with("Params"))
+        && named.insert(name.to_owned())
+    {
+        refer(&schema["definitions"][name], schema, named);
+    }
+    let inner = part.as_object().into_iter().flat_map(|object| object.values());
+    for below in inner.chain(part.as_array().into_iter().flatten()) {
+        refer(below, schema, named);
+    }
+}
+
+fn table(name: &str, of: &Value, out: &mut String) {
+    let Some(properties) = of["properties"].as_object() else { return };
+    let _ = write!(out, "\n## {name}\n\n| field | meaning |\n|---|---|\n");
+    for (field, property) in properties {
+        let told = property["description"].as_str().unwrap_or_default().replace(['\n', '|'], " ");
+        let _ = writeln!(out, "| `{field}` | {told} |");
+    }
 }
 
 /// `PREFLIGHT_BLESS=1 cargo test book` writes them anew.
