@@ -26,6 +26,13 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, _, c)| c)
 }
 
+/// What is wrong with the name that a policy gives to a finding, where something is.
+pub(crate) fn wrong_for_a_finding(name: &str) -> Option<String> {
+    let odd = |c: char| c.is_control() || c.is_whitespace();
+    (name.is_empty() || name.len() > 128 || name.contains(odd))
+        .then(|| format!("`{name}` can't be the name of a finding: write one without blanks"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::nearest;

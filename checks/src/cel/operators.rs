@@ -97,30 +97,16 @@ fn index(list: &Value, at: &Value) -> Result {
 }
 
 fn arithmetic(name: &str, a: &Value, b: &Value) -> Result {
-    let too_large = || Failure::Error("the result is too large for 64 bits".to_owned());
-    let by_zero = || Failure::Error("a number is divided by zero".to_owned());
     match (a, b) {
         (Value::Int(a), Value::Int(b)) => {
-            let result = match name {
-                op::ADD => a.checked_add(*b),
-                op::SUBSTRACT => a.checked_sub(*b),
-                op::MULTIPLY => a.checked_mul(*b),
-                _ if *b == 0 => return Err(by_zero()),
-                op::DIVIDE => a.checked_div(*b),
-                _ => a.checked_rem(*b),
-            };
-            result.map(Value::Int).ok_or_else(too_large)
+            let checked: Checked<i64> =
+                [i64::checked_add, i64::checked_sub, i64::checked_mul, i64::checked_div, i64::checked_rem];
+            whole(name, *a, *b, checked).map(Value::Int)
         }
         (Value::Uint(a), Value::Uint(b)) => {
-            let result = match name {
-                op::ADD => a.checked_add(*b),
-                op::SUBSTRACT => a.checked_sub(*b),
-                op::MULTIPLY => a.checked_mul(*b),
-                _ if *b == 0 => return Err(by_zero()),
-                op::DIVIDE => a.checked_div(*b),
-                _ => a.checked_rem(*b),
-            };
-            result.map(Value::Uint).ok_or_else(too_large)
+            let checked: Checked<u64> =
+                [u64::checked_add, u64::checked_sub, u64::checked_mul, u64::checked_div, u64::checked_rem];
+            whole(name, *a, *b, checked).map(Value::Uint)
         }
         (Value::Double(a), Value::Double(b)) => match name {
             op::ADD => Ok(Value::Double(a + b)),
@@ -131,4 +117,26 @@ fn arithmetic(name: &str, a: &Value, b: &Value) -> Result {
         },
         _ => none(name, &[a.clone(), b.clone()]),
     }
+}
+
+/// `+`, `-`, `*`, `/` and `%` of whole numbers, which give nothing where the result does not fit.
+type Checked<T> = [fn(T, T) -> Option<T>; 5];
+
+fn whole<T: Default + PartialEq>(
+    name: &str,
+    a: T,
+    b: T,
+    [add, subtract, multiply, divide, rest]: Checked<T>,
+) -> std::result::Result<T, Failure> {
+    if matches!(name, op::DIVIDE | op::MODULO) && b == T::default() {
+        return error("a number is divided by zero");
+    }
+    let result = match name {
+        op::ADD => add(a, b),
+        op::SUBSTRACT => subtract(a, b),
+        op::MULTIPLY => multiply(a, b),
+        op::DIVIDE => divide(a, b),
+        _ => rest(a, b),
+    };
+    result.map_or_else(|| error("the result is too large for 64 bits"), Ok)
 }

@@ -7,6 +7,7 @@ use crate::{
     expect::{Expected, Property},
     finding::{Finding, Findings, Remedy, Severity},
     matcher::Matcher,
+    names::wrong_for_a_finding,
     node::{Ended, Node, Probe},
 };
 use schemars::JsonSchema;
@@ -107,12 +108,7 @@ impl CommandRule {
         if self.time.get() > LONGEST {
             return Err(format!("`{program}`: ten minutes is the most that a program may run"));
         }
-        let name = self.subject();
-        if name.is_empty() || name.len() > 128 || name.contains(|c: char| c.is_control() || c.is_whitespace())
-        {
-            return Err(format!("`{name}` can't be the name of a finding: write one without blanks"));
-        }
-        Ok(())
+        wrong_for_a_finding(self.subject()).map_or(Ok(()), Err)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     evidence::{Evidence, Proof, Unknown},
     finding::{Finding, Findings, Remedy, Severity},
     inventory::{FUNCTIONS, Inventory, paths},
+    names::wrong_for_a_finding,
     node::Node,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -137,11 +138,8 @@ impl Check for Expression {
         let mut seen = HashSet::new();
         for validation in &params.validations {
             let name = &validation.name;
-            if name.is_empty()
-                || name.len() > 128
-                || name.contains(|c: char| c.is_control() || c.is_whitespace())
-            {
-                return Err(format!("`{name}` can't be the name of a finding: write one without blanks"));
+            if let Some(wrong) = wrong_for_a_finding(name) {
+                return Err(wrong);
             }
             if !seen.insert(name) {
                 return Err(format!("two expressions are called `{name}`"));

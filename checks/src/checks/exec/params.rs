@@ -1,6 +1,6 @@
 //! What a policy may say of plugins.
 
-use crate::{duration::Duration, finding::Severity};
+use crate::{duration::Duration, finding::Severity, names::wrong_for_a_finding};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::{borrow::Cow, collections::HashSet, time};
@@ -120,11 +120,8 @@ impl ExecParams {
             if plugin.time.get() > LONGEST {
                 return Err(format!("`{program}`: ten minutes is the most that a plugin may run"));
             }
-            if name.is_empty()
-                || name.len() > 64
-                || name.contains(|c: char| c.is_control() || c.is_whitespace())
-            {
-                return Err(format!("`{name}` can't be the name of a plugin: write one without blanks"));
+            if let Some(wrong) = wrong_for_a_finding(name) {
+                return Err(wrong);
             }
             if plugin.protocol != Protocol::Preflight && !plugin.parameters.0.is_null() {
                 return Err(format!("`{name}`: only plugins of the protocol preflight are told parameters"));
