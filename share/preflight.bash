@@ -16,8 +16,14 @@ _preflight() {
             ",$1")
                 cmd="preflight"
                 ;;
+            preflight,capture)
+                cmd="preflight__subcmd__capture"
+                ;;
             preflight,cgroups)
                 cmd="preflight__subcmd__cgroups"
+                ;;
+            preflight,compare)
+                cmd="preflight__subcmd__compare"
                 ;;
             preflight,completions)
                 cmd="preflight__subcmd__completions"
@@ -52,8 +58,14 @@ _preflight() {
             preflight,run)
                 cmd="preflight__subcmd__run"
                 ;;
+            preflight__subcmd__help,capture)
+                cmd="preflight__subcmd__help__subcmd__capture"
+                ;;
             preflight__subcmd__help,cgroups)
                 cmd="preflight__subcmd__help__subcmd__cgroups"
+                ;;
+            preflight__subcmd__help,compare)
+                cmd="preflight__subcmd__help__subcmd__compare"
                 ;;
             preflight__subcmd__help,completions)
                 cmd="preflight__subcmd__help__subcmd__completions"
@@ -146,7 +158,7 @@ _preflight() {
 
     case "${cmd}" in
         preflight)
-            opts="-q -v -c -o -h -V --color --quiet --verbose --config --set --kubeadm-config --output --output-file --root --only --skip --ignore-preflight-errors --fail-on --allow --timeout --help --version run list explain profiles policy cgroups kubernetes remedy facts completions man help"
+            opts="-q -v -c -o -h -V --color --quiet --verbose --config --set --kubeadm-config --output --output-file --root --from --capture --only --skip --ignore-preflight-errors --fail-on --allow --timeout --help --version run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -188,6 +200,14 @@ _preflight() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --capture)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --only)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -219,8 +239,62 @@ _preflight() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        preflight__subcmd__capture)
+            opts="-o -c -q -v -h --output --config --set --kubeadm-config --root --allow --timeout --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeadm-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -W "network exec write probe" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         preflight__subcmd__cgroups)
-            opts="-o -q -v -h --output --root --explain --prove --allow --decode --ids --color --quiet --verbose --help"
+            opts="-o -q -v -h --output --root --from --explain --prove --allow --decode --ids --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -238,6 +312,10 @@ _preflight() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --explain)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -252,6 +330,48 @@ _preflight() {
                     ;;
                 --ids)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        preflight__subcmd__compare)
+            opts="-c -o -q -v -h --config --set --kubeadm-config --output --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeadm-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -302,13 +422,17 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__facts)
-            opts="-q -v -h --root --list --color --quiet --verbose --help"
+            opts="-q -v -h --root --from --list --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -324,7 +448,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__help)
-            opts="run list explain profiles policy cgroups kubernetes remedy facts completions man help"
+            opts="run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -337,7 +461,35 @@ _preflight() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        preflight__subcmd__help__subcmd__capture)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         preflight__subcmd__help__subcmd__cgroups)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        preflight__subcmd__help__subcmd__compare)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -902,7 +1054,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__remedy)
-            opts="-c -q -v -h --fail-only --config --set --kubeadm-config --root --only --skip --allow --timeout --color --quiet --verbose --help"
+            opts="-c -q -v -h --fail-only --config --set --kubeadm-config --root --from --only --skip --allow --timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -925,6 +1077,10 @@ _preflight() {
                     return 0
                     ;;
                 --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -956,7 +1112,7 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__run)
-            opts="-c -o -q -v -h --config --set --kubeadm-config --output --output-file --root --only --skip --ignore-preflight-errors --fail-on --allow --timeout --color --quiet --verbose --help"
+            opts="-c -o -q -v -h --config --set --kubeadm-config --output --output-file --root --from --capture --only --skip --ignore-preflight-errors --fail-on --allow --timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -991,6 +1147,14 @@ _preflight() {
                     return 0
                     ;;
                 --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --capture)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

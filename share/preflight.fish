@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_preflight_global_optspecs
-    string join \n color= q/quiet v/verbose c/config= set= kubeadm-config= o/output= output-file= root= only= skip= ignore-preflight-errors= fail-on= allow= timeout= h/help V/version
+    string join \n color= q/quiet v/verbose c/config= set= kubeadm-config= o/output= output-file= root= from= capture= only= skip= ignore-preflight-errors= fail-on= allow= timeout= h/help V/version
 end
 
 function __fish_preflight_needs_command
@@ -44,6 +44,8 @@ html\t'One file for browsers, with search and filter'
 kubeadm\t'Lines as kubeadm prints them, `[ERROR Name]: …`, for what reads its logs'"
 complete -c preflight -n "__fish_preflight_needs_command" -l output-file -d 'Write the report that has no file of its own to this one, all or nothing, instead of standard output' -r -F
 complete -c preflight -n "__fish_preflight_needs_command" -l root -d 'The node is the tree under DIR: a mounted host, an unpacked image, captured files' -r -F
+complete -c preflight -n "__fish_preflight_needs_command" -l from -d 'The node is the one that `preflight capture` kept in FILE (- for standard input)' -r -F
+complete -c preflight -n "__fish_preflight_needs_command" -l capture -d 'Keep what this run asks of the node and is answered in FILE, as `preflight capture` does' -r -F
 complete -c preflight -n "__fish_preflight_needs_command" -l only -d 'Only rules and findings whose id matches; the others are skipped as `deselected`' -r
 complete -c preflight -n "__fish_preflight_needs_command" -l skip -d 'Not the rules and findings whose id matches. A rule of which nothing is left stays in the report as one skipped finding; single findings are left out' -r
 complete -c preflight -n "__fish_preflight_needs_command" -l ignore-preflight-errors -d 'Kubeadm\'s names of checks (or `all`) whose failures shall be warnings, as there' -r
@@ -66,6 +68,8 @@ complete -c preflight -n "__fish_preflight_needs_command" -f -a "profiles" -d 'L
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "policy" -d 'Work on policies: lint, show, init, test, schema'
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "cgroups" -d 'Show every cgroup subsystem of the kernel, its state, and why'
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "kubernetes" -d 'Show what a version of Kubernetes wants of a node, with the source of each fact'
+complete -c preflight -n "__fish_preflight_needs_command" -f -a "capture" -d 'Keep what a run asks of this node and is answered, to judge it elsewhere'
+complete -c preflight -n "__fish_preflight_needs_command" -f -a "compare" -d 'Show what differs between nodes, by their captures or reports'
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "remedy" -d 'Print the remedies of a report, or of this node, as a shell script; nothing is run'
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "facts" -d 'Print what is known of this node as JSON: the facts that expressions of policies can use'
 complete -c preflight -n "__fish_preflight_needs_command" -f -a "completions" -d 'Print what makes a shell complete the options of preflight'
@@ -88,6 +92,8 @@ html\t'One file for browsers, with search and filter'
 kubeadm\t'Lines as kubeadm prints them, `[ERROR Name]: …`, for what reads its logs'"
 complete -c preflight -n "__fish_preflight_using_subcommand run" -l output-file -d 'Write the report that has no file of its own to this one, all or nothing, instead of standard output' -r -F
 complete -c preflight -n "__fish_preflight_using_subcommand run" -l root -d 'The node is the tree under DIR: a mounted host, an unpacked image, captured files' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand run" -l from -d 'The node is the one that `preflight capture` kept in FILE (- for standard input)' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand run" -l capture -d 'Keep what this run asks of the node and is answered in FILE, as `preflight capture` does' -r -F
 complete -c preflight -n "__fish_preflight_using_subcommand run" -l only -d 'Only rules and findings whose id matches; the others are skipped as `deselected`' -r
 complete -c preflight -n "__fish_preflight_using_subcommand run" -l skip -d 'Not the rules and findings whose id matches. A rule of which nothing is left stays in the report as one skipped finding; single findings are left out' -r
 complete -c preflight -n "__fish_preflight_using_subcommand run" -l ignore-preflight-errors -d 'Kubeadm\'s names of checks (or `all`) whose failures shall be warnings, as there' -r
@@ -186,7 +192,8 @@ complete -c preflight -n "__fish_preflight_using_subcommand policy; and __fish_s
 complete -c preflight -n "__fish_preflight_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c preflight -n "__fish_preflight_using_subcommand cgroups" -s o -l output -d 'How to write the answer' -r -f -a "human\t'Text for people'
 json\t'One JSON document'"
-complete -c preflight -n "__fish_preflight_using_subcommand cgroups" -l root -d 'The node is the tree under DIR' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand cgroups" -l root -d 'The node is the tree under DIR: a mounted host, an unpacked image, captured files' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand cgroups" -l from -d 'The node is the one that `preflight capture` kept in FILE (- for standard input)' -r -F
 complete -c preflight -n "__fish_preflight_using_subcommand cgroups" -l explain -d 'Explain one subsystem, by its v1 or v2 name; for people only' -r
 complete -c preflight -n "__fish_preflight_using_subcommand cgroups" -l allow -d 'With --prove: what may go beyond reading. What is made is removed again, also when the program is stopped' -r -f -a "probe\t'Kprobe events that print the masks, in an own instance of tracefs'
 write\t'An empty scratch cgroup; a private mount of tracefs where it is not mounted'"
@@ -207,10 +214,38 @@ never\t'Never'"
 complete -c preflight -n "__fish_preflight_using_subcommand kubernetes" -s q -l quiet -d 'Say less: only failures and the summary, of `cgroups` only the table; log only errors'
 complete -c preflight -n "__fish_preflight_using_subcommand kubernetes" -s v -l verbose -d 'Say more: the evidence of everything; -vv also logs every file that is read'
 complete -c preflight -n "__fish_preflight_using_subcommand kubernetes" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -s o -l output -d 'The file that is written, all or nothing; - for standard output' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -s c -l config -d 'The policy: a file, the name of an embedded profile, or - for standard input [default: the profile kubernetes-node]' -r
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -l set -d 'An input of the policy: role=control-plane, kubernetesVersion=1.35' -r
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -l kubeadm-config -d 'A file for `kubeadm --config`, from which the inputs are taken: role, version, networks, ports, the runtime\'s socket and so on; --set beats it' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -l root -d 'The node is the tree under DIR' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -l allow -d 'What may go beyond reading, where the policy asks for it' -r -f -a "network\t'Send packets, look up names'
+exec\t'Start programs'
+write\t'Write scratch files'
+probe\t'Ask the kernel by ways that touch its state'"
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -l timeout -d 'Deadline of all of it: 30s, 500ms, 1m30s' -r
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -l color -d 'Colour in the report; auto: on a terminal, unless NO_COLOR is set' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; always with CLICOLOR_FORCE'
+always\t'Always'
+never\t'Never'"
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -s q -l quiet -d 'Say less: only failures and the summary, of `cgroups` only the table; log only errors'
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -s v -l verbose -d 'Say more: the evidence of everything; -vv also logs every file that is read'
+complete -c preflight -n "__fish_preflight_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c preflight -n "__fish_preflight_using_subcommand compare" -s c -l config -d 'The policy: a file, the name of an embedded profile, or - for standard input [default: the profile kubernetes-node]' -r
+complete -c preflight -n "__fish_preflight_using_subcommand compare" -l set -d 'An input of the policy: role=control-plane, kubernetesVersion=1.35' -r
+complete -c preflight -n "__fish_preflight_using_subcommand compare" -l kubeadm-config -d 'A file for `kubeadm --config`, from which the inputs are taken: role, version, networks, ports, the runtime\'s socket and so on; --set beats it' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand compare" -s o -l output -d 'How to write the comparison' -r -f -a "human\t'Text for people'
+json\t'One JSON document'"
+complete -c preflight -n "__fish_preflight_using_subcommand compare" -l color -d 'Colour in the report; auto: on a terminal, unless NO_COLOR is set' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; always with CLICOLOR_FORCE'
+always\t'Always'
+never\t'Never'"
+complete -c preflight -n "__fish_preflight_using_subcommand compare" -s q -l quiet -d 'Say less: only failures and the summary, of `cgroups` only the table; log only errors'
+complete -c preflight -n "__fish_preflight_using_subcommand compare" -s v -l verbose -d 'Say more: the evidence of everything; -vv also logs every file that is read'
+complete -c preflight -n "__fish_preflight_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c preflight -n "__fish_preflight_using_subcommand remedy" -s c -l config -d 'The policy: a file, the name of an embedded profile, or - for standard input [default: the profile kubernetes-node]' -r
 complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l set -d 'An input of the policy: role=control-plane, kubernetesVersion=1.35' -r
 complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l kubeadm-config -d 'A file for `kubeadm --config`, from which the inputs are taken: role, version, networks, ports, the runtime\'s socket and so on; --set beats it' -r -F
-complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l root -d 'The node is the tree under DIR' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l root -d 'The node is the tree under DIR: a mounted host, an unpacked image, captured files' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l from -d 'The node is the one that `preflight capture` kept in FILE (- for standard input)' -r -F
 complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l only -d 'Only rules and findings whose id matches' -r
 complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l skip -d 'Not the rules and findings whose id matches' -r
 complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l allow -d 'What may go beyond reading, where the policy asks for it' -r -f -a "network\t'Send packets, look up names'
@@ -225,7 +260,8 @@ complete -c preflight -n "__fish_preflight_using_subcommand remedy" -l fail-only
 complete -c preflight -n "__fish_preflight_using_subcommand remedy" -s q -l quiet -d 'Say less: only failures and the summary, of `cgroups` only the table; log only errors'
 complete -c preflight -n "__fish_preflight_using_subcommand remedy" -s v -l verbose -d 'Say more: the evidence of everything; -vv also logs every file that is read'
 complete -c preflight -n "__fish_preflight_using_subcommand remedy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c preflight -n "__fish_preflight_using_subcommand facts" -l root -d 'The node is the tree under DIR' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand facts" -l root -d 'The node is the tree under DIR: a mounted host, an unpacked image, captured files' -r -F
+complete -c preflight -n "__fish_preflight_using_subcommand facts" -l from -d 'The node is the one that `preflight capture` kept in FILE (- for standard input)' -r -F
 complete -c preflight -n "__fish_preflight_using_subcommand facts" -l color -d 'Colour in the report; auto: on a terminal, unless NO_COLOR is set' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; always with CLICOLOR_FORCE'
 always\t'Always'
 never\t'Never'"
@@ -245,18 +281,20 @@ never\t'Never'"
 complete -c preflight -n "__fish_preflight_using_subcommand man" -s q -l quiet -d 'Say less: only failures and the summary, of `cgroups` only the table; log only errors'
 complete -c preflight -n "__fish_preflight_using_subcommand man" -s v -l verbose -d 'Say more: the evidence of everything; -vv also logs every file that is read'
 complete -c preflight -n "__fish_preflight_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "run" -d 'Judge a node by a policy (the default command)'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "list" -d 'List the checks that a policy can use'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "explain" -d 'Explain a check: what it looks at, why it matters, how to mend it, its parameters'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "profiles" -d 'List the embedded profiles'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "policy" -d 'Work on policies: lint, show, init, test, schema'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "cgroups" -d 'Show every cgroup subsystem of the kernel, its state, and why'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "kubernetes" -d 'Show what a version of Kubernetes wants of a node, with the source of each fact'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "remedy" -d 'Print the remedies of a report, or of this node, as a shell script; nothing is run'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "facts" -d 'Print what is known of this node as JSON: the facts that expressions of policies can use'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "completions" -d 'Print what makes a shell complete the options of preflight'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "man" -d 'Print a manual page: preflight man | man -l -'
-complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes remedy facts completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "run" -d 'Judge a node by a policy (the default command)'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "list" -d 'List the checks that a policy can use'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "explain" -d 'Explain a check: what it looks at, why it matters, how to mend it, its parameters'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "profiles" -d 'List the embedded profiles'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "policy" -d 'Work on policies: lint, show, init, test, schema'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "cgroups" -d 'Show every cgroup subsystem of the kernel, its state, and why'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "kubernetes" -d 'Show what a version of Kubernetes wants of a node, with the source of each fact'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "capture" -d 'Keep what a run asks of this node and is answered, to judge it elsewhere'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "compare" -d 'Show what differs between nodes, by their captures or reports'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "remedy" -d 'Print the remedies of a report, or of this node, as a shell script; nothing is run'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "facts" -d 'Print what is known of this node as JSON: the facts that expressions of policies can use'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "completions" -d 'Print what makes a shell complete the options of preflight'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "man" -d 'Print a manual page: preflight man | man -l -'
+complete -c preflight -n "__fish_preflight_using_subcommand help; and not __fish_seen_subcommand_from run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c preflight -n "__fish_preflight_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "lint" -d 'Say what is wrong with a policy, all at once'
 complete -c preflight -n "__fish_preflight_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "show" -d 'Show a policy as it is after profiles and inputs were filled in'
 complete -c preflight -n "__fish_preflight_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "init" -d 'Print a policy to begin with: an empty one, or one that this good node passes'

@@ -3,13 +3,16 @@
 mod args;
 #[cfg(test)]
 mod book;
+mod capture;
 mod cgroups;
 mod commands;
+mod compare;
 mod decode;
 mod detect;
 pub mod exit;
 mod facts;
 mod kubernetes;
+mod node;
 mod output;
 mod outputs;
 mod policies;
@@ -54,9 +57,11 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Some(Command::List(args)) => commands::list(args),
         Some(Command::Explain(args)) => commands::explain(args),
         Some(Command::Profiles) => commands::profiles(),
-        Some(Command::Policy(args)) => commands::policy(&args.command, &cli.global),
-        Some(Command::Cgroups(args)) => commands::cgroups(args, &cli.global),
+        Some(Command::Policy(args)) => commands::answer_with(policies::command(&args.command, &cli.global)),
+        Some(Command::Cgroups(args)) => commands::answer_with(cgroups::answer(args, &cli.global)),
         Some(Command::Kubernetes(args)) => commands::kubernetes(args),
+        Some(Command::Capture(args)) => commands::answer(capture::answer(args, &cli.global)),
+        Some(Command::Compare(args)) => commands::answer_with(compare::answer(args, &cli.global)),
         Some(Command::Remedy(args)) => commands::answer(remedy::answer(args, &cli.global)),
         Some(Command::Facts(args)) => commands::answer(facts::answer(args)),
         Some(Command::Completions(args)) => commands::answer(share::completions(args.shell)),

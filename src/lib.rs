@@ -6,6 +6,7 @@
 pub mod cases;
 pub mod cgroups;
 pub mod cli;
+pub mod compare;
 mod explain;
 pub mod glob;
 pub mod kubeadm_names;

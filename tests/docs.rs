@@ -55,6 +55,15 @@ fn the_table_of_cgroups_in_the_readme_is_what_the_program_prints() {
 }
 
 #[test]
+fn what_captures_leave_out_is_documented() {
+    let page = include_str!("../docs/capture.md");
+    for (place, what) in preflight_checks::capture::redact::RULES {
+        assert!(page.contains(&format!("| {place} | {what} |")), "{place}");
+    }
+    assert!(page.contains(preflight_checks::capture::redact::MARK));
+}
+
+#[test]
 fn the_policy_of_the_readme_is_right() {
     let ran = preflight_with(block("## A policy", "yaml"), &["policy", "lint", "-"]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);

@@ -54,6 +54,7 @@ fn report(findings: Vec<Finding>) -> Report {
             kernel: Some("6.1.0-56-amd64".to_owned()),
             architecture: Some("x86_64".to_owned()),
             source: Source::Live,
+            captured_at: None,
             root: "/".to_owned(),
             cgroup: Some(LayoutKind::V2),
             environment: environment::Kind::Bare,

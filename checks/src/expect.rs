@@ -1,6 +1,7 @@
 //! What a policy expects of the properties of one thing: the same words in every check (`expect: { size: { atMost: 64Ki } }`).
 
 use crate::{
+    capture::redact,
     evidence::{Evidence, Unknown},
     facts::Known,
     finding::Finding,
@@ -63,6 +64,10 @@ impl Expected {
                 return;
             }
         };
+        if redact::is_redacted(&found.value.shown()) {
+            self.unknown.get_or_insert((property, redact::unknown(&found.source)));
+            return;
+        }
         let told = |how: String| {
             let observed = if found.shown { found.value.shown().into_owned() } else { how };
             Evidence::new(&found.source, format!("{property}: {observed}"))

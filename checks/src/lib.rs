@@ -6,6 +6,7 @@
 //! never the other way round.
 
 mod blame;
+pub mod capture;
 pub mod cel;
 pub mod check;
 pub mod checks;

@@ -15,7 +15,7 @@ mod together;
 mod watch;
 
 pub use allow::{Allow, Allowed};
-pub use door::{Access, Door, FileKind, Filesystem as FilesystemType, ReadError, ReadErrorKind};
+pub use door::{Access, Door, FileKind, Filesystem as FilesystemType, ReadError, ReadErrorKind, Then};
 pub use filesystem::Filesystem;
 pub use memory::Memory;
 pub(crate) use probe::micros;

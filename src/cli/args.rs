@@ -6,10 +6,7 @@ use super::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use preflight_checks::node;
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (Kubernetes node preflight)");
 
@@ -18,6 +15,7 @@ Examples:
   preflight                                    judge this machine by the profile kubernetes-node
   preflight -c policy.yaml -o json             judge it by your own policy, for scripts
   preflight --root /host --set role=worker     judge the host that is mounted at /host
+  preflight --from node.pfcap                  judge a node that `preflight capture` kept
   preflight --only 'cgroup-*'                  only the rules about cgroups
   preflight explain cgroup-controllers         what a check looks at, why, and how to mend it";
 
@@ -27,6 +25,14 @@ Examples:
   preflight run --only kernel-config --skip 'kernel-config/CONFIG_IP_VS*'
   preflight run --ignore-preflight-errors NumCPU,Mem --fail-on warn
   preflight run --kubeadm-config kubeadm.yaml -o kubeadm";
+
+const CAPTURE_EXAMPLES: &str = "\
+Examples:
+  preflight capture -o node.pfcap              what any embedded profile would ask, and more
+  preflight capture -o node.pfcap -c policy.yaml --allow network
+                                               what this policy asks, with its network probes
+  preflight --from node.pfcap -c other.yaml    judge it, anywhere
+  zcat node.pfcap | jq                         see what is in it: one question and its answer a line";
 
 const CGROUPS_EXAMPLES: &str = "\
 Examples:
@@ -99,6 +105,10 @@ pub(super) enum Command {
     Cgroups(CgroupsArgs),
     /// Show what a version of Kubernetes wants of a node, with the source of each fact
     Kubernetes(KubernetesArgs),
+    /// Keep what a run asks of this node and is answered, to judge it elsewhere
+    Capture(CaptureArgs),
+    /// Show what differs between nodes, by their captures or reports
+    Compare(CompareArgs),
     /// Print the remedies of a report, or of this node, as a shell script; nothing is run
     Remedy(Box<RemedyArgs>),
     /// Print what is known of this node as JSON: the facts that expressions of policies can use
@@ -113,16 +123,15 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct RemedyArgs {
     /// A report that `preflight -o json` printed, or - for standard input [default: judge the node now]
-    #[arg(value_name = "REPORT", conflicts_with_all = ["config", "set", "kubeadm_config", "root", "only", "skip", "allow"])]
+    #[arg(value_name = "REPORT", conflicts_with_all = ["config", "set", "kubeadm_config", "root", "from", "only", "skip", "allow"])]
     pub(super) report: Option<PathBuf>,
     /// Only the remedies of failures, not of warnings
     #[arg(long)]
     pub(super) fail_only: bool,
     #[command(flatten)]
     pub(super) policy: PolicySource,
-    /// The node is the tree under DIR
-    #[arg(long, value_name = "DIR")]
-    pub(super) root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) node: NodeArgs,
     /// Only rules and findings whose id matches
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(super) only: Vec<String>,
@@ -140,9 +149,8 @@ pub(super) struct RemedyArgs {
 /// Options of `facts`.
 #[derive(Debug, Args)]
 pub(super) struct FactsArgs {
-    /// The node is the tree under DIR
-    #[arg(long, value_name = "DIR")]
-    pub(super) root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) node: NodeArgs,
     /// Only list the facts, with their types and meanings, and the functions that ask for one thing each
     #[arg(long)]
     pub(super) list: bool,
@@ -174,8 +182,52 @@ pub(super) struct ManArgs {
     pub(super) page: Option<String>,
 }
 
-/// Options of `run`.
+/// Which node.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct NodeArgs {
+    /// The node is the tree under DIR: a mounted host, an unpacked image, captured files
+    #[arg(long, value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+    /// The node is the one that `preflight capture` kept in FILE (- for standard input)
+    #[arg(long, value_name = "FILE", conflicts_with = "root")]
+    pub(super) from: Option<PathBuf>,
+}
+
+/// Options of `capture`.
 #[derive(Debug, Args)]
+#[command(after_help = CAPTURE_EXAMPLES)]
+pub(super) struct CaptureArgs {
+    /// The file that is written, all or nothing; - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    #[command(flatten)]
+    pub(super) policy: PolicySource,
+    /// The node is the tree under DIR
+    #[arg(long, value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+    /// What may go beyond reading, where the policy asks for it
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',')]
+    pub(super) allow: Vec<Allow>,
+    /// Deadline of all of it: 30s, 500ms, 1m30s
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
+}
+
+/// Options of `compare`.
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    /// Captures (which are judged by the policy) and reports of `preflight -o json`; - for standard input
+    #[arg(required = true, num_args = 2.., value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) policy: PolicySource,
+    /// How to write the comparison
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) output: Format,
+}
+
+/// Options of `run`.
+#[derive(Clone, Debug, Args)]
 #[command(after_help = after_help(RUN_EXAMPLES))]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -186,9 +238,11 @@ pub(super) struct RunArgs {
     /// Write the report that has no file of its own to this one, all or nothing, instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(super) output_file: Option<PathBuf>,
-    /// The node is the tree under DIR: a mounted host, an unpacked image, captured files
-    #[arg(long, value_name = "DIR")]
-    pub(super) root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) node: NodeArgs,
+    /// Keep what this run asks of the node and is answered in FILE, as `preflight capture` does
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    pub(super) capture: Option<PathBuf>,
     /// Only rules and findings whose id matches; the others are skipped as `deselected`
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(super) only: Vec<String>,
@@ -203,7 +257,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_enum, value_name = "VERDICT", default_value_t)]
     pub(super) fail_on: FailOn,
     /// What may go beyond reading, where the policy asks for it
-    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',')]
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',', conflicts_with = "from")]
     pub(super) allow: Vec<Allow>,
     /// Deadline of the whole run: 30s, 500ms, 1m30s
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
@@ -212,12 +266,13 @@ pub(super) struct RunArgs {
 
 impl RunArgs {
     /// Those of a run whose report goes to nobody but this program.
-    pub(super) fn judging(config: &str, set: &[(String, String)], root: Option<&Path>) -> Self {
+    pub(super) fn judging(config: &str, set: &[(String, String)], node: NodeArgs) -> Self {
         Self {
             policy: PolicySource { config: Some(config.to_owned()), set: set.to_vec(), kubeadm_config: None },
             output: Vec::new(),
             output_file: None,
-            root: root.map(Path::to_owned),
+            node,
+            capture: None,
             only: Vec::new(),
             skip: Vec::new(),
             ignore_preflight_errors: Vec::new(),
@@ -415,15 +470,14 @@ pub(super) struct CgroupsArgs {
     /// How to write the answer
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(super) output: Format,
-    /// The node is the tree under DIR
-    #[arg(long, value_name = "DIR")]
-    pub(super) root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) node: NodeArgs,
     /// Explain one subsystem, by its v1 or v2 name; for people only
     #[arg(long, value_name = "NAME", conflicts_with = "output")]
     pub(super) explain: Option<String>,
     /// Ask everything that tells more by reading, the kernel's own masks in its memory included (as root), and
     /// compare
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from")]
     pub(super) prove: bool,
     /// With --prove: what may go beyond reading. What is made is removed again, also when the program is stopped
     #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',')]
@@ -436,7 +490,7 @@ pub(super) struct CgroupsArgs {
 #[derive(Debug, Args)]
 pub(super) struct DecodeArgs {
     /// Decode masks from elsewhere, decimal, 0x… or 0b…: implicit=256,inhibit=1764,control=6171
-    #[arg(long, value_name = "MASKS", conflicts_with_all = ["root", "explain", "prove", "allow"])]
+    #[arg(long, value_name = "MASKS", conflicts_with_all = ["root", "from", "explain", "prove", "allow"])]
     pub(super) decode: Option<String>,
     /// The subsystems of that kernel in the order of their ids, or as NAME:ID [default: those of this kernel]
     #[arg(long, value_name = "NAMES", requires = "decode")]

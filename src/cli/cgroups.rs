@@ -4,8 +4,7 @@ use super::{
     args::{AllowProof, CgroupsArgs, Format, Global},
     decode,
     exit::{self, Stop},
-    output,
-    run_command::door,
+    node, output,
     signals::Signals,
 };
 use crate::{
@@ -75,7 +74,7 @@ fn contradictions(report: &CgroupReport) -> u8 {
 
 fn survey(args: &CgroupsArgs) -> Result<CgroupReport, Stop> {
     let allowance = allowance(args)?;
-    let door = door(args.root.as_deref())?;
+    let door = node::door(&args.node)?;
     if !args.prove {
         return on_a_thread(door, None, cgroups::report);
     }
@@ -115,7 +114,7 @@ fn allowance(args: &CgroupsArgs) -> Result<Allowance, Stop> {
         wrong(
             "--allow says how far --prove may go, and there is no --prove; without it this command only reads",
         )
-    } else if args.root.is_some() {
+    } else if args.node.root.is_some() {
         wrong(
             "--allow speaks of the running kernel, and --root of a tree of files, of which nothing is touched",
         )

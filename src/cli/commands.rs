@@ -1,10 +1,9 @@
 //! The commands that judge no node: `list`, `explain`, `profiles`, `policy`, `kubernetes`.
 
 use super::{
-    args::{CgroupsArgs, ExplainArgs, Format, Global, KubernetesArgs, ListArgs, PolicyCommand},
-    cgroups,
+    args::{ExplainArgs, Format, KubernetesArgs, ListArgs},
     exit::{self, Stop},
-    kubernetes, output, policies,
+    kubernetes, output,
 };
 use crate::{explain, policy::profiles};
 use preflight_checks::{names::nearest, registry};
@@ -51,20 +50,13 @@ pub(super) fn profiles() -> ExitCode {
     show(&output::for_people(explain::columns(&rows, output::width(true))))
 }
 
-pub(super) fn policy(command: &PolicyCommand, global: &Global) -> ExitCode {
-    match policies::command(command, global) {
-        Ok((text, code)) => output::print(&text).map_or_else(|e| unwritten(&e), |()| code.into()),
-        Err(stop) => stop.exit(),
-    }
-}
-
 pub(super) fn kubernetes(args: &KubernetesArgs) -> ExitCode {
     answer(kubernetes::answer(args))
 }
 
-pub(super) fn cgroups(args: &CgroupsArgs, global: &Global) -> ExitCode {
-    match cgroups::answer(args, global) {
-        // A report that contradicts itself was written all the same: the exit code says that it did.
+/// Prints what a command has to say and ends with its exit code: a report that tells of trouble was made all the same.
+pub(super) fn answer_with(answer: Result<(String, u8), Stop>) -> ExitCode {
+    match answer {
         Ok((text, code)) => output::print(&text).map_or_else(|e| unwritten(&e), |()| code.into()),
         Err(stop) => stop.exit(),
     }

@@ -1,10 +1,9 @@
 //! `preflight cgroups --decode`: masks as numbers from elsewhere.
 
 use super::{
-    args::Format,
+    args::{Format, NodeArgs},
     exit::{self, Stop},
-    output,
-    run_command::door,
+    node, output,
 };
 use crate::cgroups::{self, Given, Ids};
 use preflight_checks::{Node, facts::btf, node::Watch};
@@ -26,7 +25,7 @@ pub(super) fn text(given: &str, ids: Option<&str>, format: Format) -> Result<Str
 }
 
 fn ids_of_this_kernel() -> Result<Ids, Stop> {
-    let node = Node::new(door(None)?, Arc::new(Watch::default()));
+    let node = Node::new(node::door(&NodeArgs::default())?, Arc::new(Watch::default()));
     let types = node.cgroup_types().as_ref().map_err(|unknown| {
         let help =
             "give --ids with the names in the order of include/linux/cgroup_subsys.h: --ids cpuset,cpu,…";

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 /// No failure; warnings included.
 pub const OK: u8 = 0;
 /// At least one failure (or one warning, with `--fail-on warn`); of `cgroups`: the kernel contradicts itself; of `policy test`: a
-/// case that does not hold; of `policy lint --strict`: a warning.
+/// case that does not hold; of `policy lint --strict`: a warning; of `compare`: a difference.
 pub const FAIL: u8 = 1;
 /// Wrong usage.
 pub const USAGE: u8 = 2;
@@ -20,7 +20,7 @@ pub(super) const HELP: &str = "\
 Exit codes:
   0  no failure (warnings included)
   1  at least one failure (or one warning, with --fail-on warn);
-     of `cgroups`: the kernel contradicts itself
+     of `cgroups`: the kernel contradicts itself; of `compare`: a difference
   2  wrong usage
   3  the policy is wrong
   4  preflight itself could not do its job";

@@ -3,8 +3,7 @@
 use super::{
     args::FactsArgs,
     exit::{self, Stop},
-    output,
-    run_command::door,
+    node, output,
 };
 use crate::explain;
 use preflight_checks::{
@@ -26,7 +25,7 @@ pub(super) fn answer(args: &FactsArgs) -> Result<String, Stop> {
     if args.list {
         return Ok(output::for_people(list(output::width(true))));
     }
-    let told = ask(door(args.root.as_deref())?)?;
+    let told = ask(node::door(&args.node)?)?;
     let mut facts = Map::new();
     let mut unknown = Map::new();
     for (fact, value) in inventory::all().iter().zip(told) {

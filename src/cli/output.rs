@@ -10,6 +10,7 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, IsTerminal, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process,
 };
@@ -97,19 +98,27 @@ const TRIES: u32 = 16;
 /// stands beside the old one until it is complete, because a rename does not cross file systems (rename(2)).
 /// Where `file` is a symbolic link, what it leads to is written.
 pub(super) fn write_file(file: &Path, text: &str) -> io::Result<()> {
+    write_bytes(file, text.as_bytes(), 0o666)
+}
+
+/// As [`write_file`], readable by its owner alone.
+pub(super) fn write_private_file(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_bytes(file, bytes, 0o600)
+}
+
+/// `mode` is that of a new file, before the umask.
+fn write_bytes(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let (temporary, mut new) = create_beside(&file)?;
-    let written = new
-        .write_all(text.as_bytes())
-        .and_then(|()| new.sync_all())
-        .and_then(|()| fs::rename(&temporary, &file));
+    let (temporary, mut new) = create_beside(&file, mode)?;
+    let written =
+        new.write_all(bytes).and_then(|()| new.sync_all()).and_then(|()| fs::rename(&temporary, &file));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     written
 }
 
-fn create_beside(file: &Path) -> io::Result<(PathBuf, File)> {
+fn create_beside(file: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     let name = file.file_name().unwrap_or_default();
     let mut tried = 0;
     loop {
@@ -117,7 +126,7 @@ fn create_beside(file: &Path) -> io::Result<(PathBuf, File)> {
         hidden.push(name);
         hidden.push(format!(".{}-{tried}.tmp", process::id()));
         let temporary = parent(file).join(hidden);
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+        match OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary) {
             Ok(new) => return Ok((temporary, new)),
             Err(e) if e.kind() == ErrorKind::AlreadyExists && tried < TRIES => tried += 1,
             Err(e) => return Err(e),

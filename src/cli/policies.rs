@@ -1,9 +1,12 @@
 //! `--config`, `--set` and the commands about policies.
 
 use super::{
-    args::{Color, Format, Global, PolicyCommand, PolicyInitArgs, PolicyLintArgs, PolicyTestArgs, RunArgs},
+    args::{
+        Color, Format, Global, NodeArgs, PolicyCommand, PolicyInitArgs, PolicyLintArgs, PolicyTestArgs,
+        RunArgs,
+    },
     exit::{self, Stop},
-    output, run_command,
+    node, output, run_command,
 };
 use crate::cases;
 use crate::policy::{self, Cases, Date, KubeadmConfig, LoadError, Overrides, Policy, Source, init, profiles};
@@ -50,9 +53,9 @@ fn init(args: &PolicyInitArgs, global: &Global) -> Result<String, Stop> {
     if !args.from_host {
         return Ok(init::SKELETON.to_owned());
     }
-    let run = RunArgs::judging(&args.extends, &args.set, args.root.as_deref());
-    let report = run_command::report(&run, global)?;
-    let door = run_command::door(args.root.as_deref())?;
+    let run = RunArgs::judging(&args.extends, &args.set, NodeArgs { root: args.root.clone(), from: None });
+    let door = node::door(&run.node)?;
+    let report = run_command::judge(&door, &run, global)?;
     // What it asks was read a moment ago, and did not hang.
     let host = init::Host::of(&Node::new(door, Arc::default()));
     Ok(init::from_host(&report, &host, &args.extends, Date::today()))

@@ -33,7 +33,7 @@ fn run(args: &RemedyArgs) -> RunArgs {
         skip: args.skip.clone(),
         allow: args.allow.clone(),
         timeout: args.timeout,
-        ..RunArgs::judging("", &[], args.root.as_deref())
+        ..RunArgs::judging("", &[], args.node.clone())
     }
 }
 

@@ -2,15 +2,15 @@
 
 use super::{
     args::{FailOn, Global, RunArgs},
-    cgroups, detect,
+    capture, cgroups, detect,
     exit::{self, Stop},
-    output,
+    node, output,
     outputs::{self, Output, ReportFormat},
     policies, progress,
 };
 use crate::{
     cgroups::CgroupReport,
-    policy::{Date, Overrides},
+    policy::{Date, Overrides, Policy},
     report::{
         github, html, human, json, junit, kubeadm, markdown,
         model::{Report, Verdict},
@@ -18,8 +18,11 @@ use crate::{
     },
     run::{self, Ignored, Limits, Request, RunError, Selection},
 };
-use preflight_checks::node::{Allowed, Door, Filesystem};
-use std::{path::Path, process::ExitCode, sync::Arc};
+use preflight_checks::{
+    capture::Recorder,
+    node::{Allowed, Door},
+};
+use std::{process::ExitCode, sync::Arc};
 
 pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
     match try_run(args, global) {
@@ -32,10 +35,18 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     // Wrong usage is told before any file is read.
     ignored(&args.ignore_preflight_errors)?;
     let outputs = outputs::of(args)?;
-    let report = report(args, global)?;
+    if let Some(file) = &args.capture {
+        output::check_target(file).map_err(|why| Stop::new(exit::USAGE, format!("--capture {why}")))?;
+    }
+    let mut door = node::door(&args.node)?;
+    let recorder = args.capture.is_some().then(|| Arc::new(Recorder::new(Arc::clone(&door))));
+    if let Some(recorder) = &recorder {
+        door = Arc::clone(recorder) as Arc<dyn Door>;
+    }
+    let report = judge(&door, args, global)?;
     // Nobody else asks for all of them.
     let wants_cgroups = outputs.iter().any(|output| output.format == ReportFormat::Html);
-    let cgroups = wants_cgroups.then(|| door(args.root.as_deref()).map(cgroups::of)).transpose()?;
+    let cgroups = wants_cgroups.then(|| cgroups::of(door));
     // All of them are made before the first is written: what can't be made leaves nothing behind.
     let texts: Vec<String> = outputs
         .iter()
@@ -43,6 +54,9 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
         .collect::<Result<_, _>>()?;
     for (output, text) in outputs.iter().zip(&texts) {
         write(output, text)?;
+    }
+    if let (Some(recorder), Some(file)) = (&recorder, &args.capture) {
+        capture::save(recorder, args, report.policy.name.clone(), file)?;
     }
     let is_plugin = |output: &Output| output.format == ReportFormat::Nagios && output.file.is_none();
     Ok(if outputs.iter().any(is_plugin) { nagios::state(&report).1 } else { code(&report, args.fail_on) })
@@ -55,26 +69,20 @@ fn ignored(lists: &[String]) -> Result<Ignored, Stop> {
 
 /// Judges the node as the options say.
 pub(super) fn report(args: &RunArgs, global: &Global) -> Result<Report, Stop> {
-    let door = door(args.root.as_deref())?;
+    judge(&node::door(&args.node)?, args, global)
+}
+
+/// As [`report`], behind this door.
+pub(super) fn judge(door: &Arc<dyn Door>, args: &RunArgs, global: &Global) -> Result<Report, Stop> {
     let sets = args.policy.set.as_slice();
     let kubeadm = args.policy.kubeadm_config.as_deref();
     let kubeadm =
         kubeadm.map(|file| policies::kubeadm(file, sets, global.color)).transpose()?.unwrap_or_default();
-    let allowed: Allowed = args.allow.iter().map(|allow| (*allow).into()).collect();
-    let version = || detect::kubernetes_version(&door, allowed, args.timeout);
+    let version = || detect::kubernetes_version(door, allowed(door, args), args.timeout);
     let overrides = Overrides { sets, given: &kubeadm.inputs, detect: Some(&version) };
     let policy = policies::load(args.policy.config.as_deref(), &overrides, global.color)?;
-    let request = Request {
-        policy: Arc::new(policy),
-        door: Arc::clone(&door),
-        root: args.root.as_ref().map_or_else(|| "/".to_owned(), |root| root.display().to_string()),
-        selection: Selection { only: args.only.clone(), skip: args.skip.clone() },
-        ignored: ignored(&[args.ignore_preflight_errors.as_slice(), &kubeadm.ignored].concat())?,
-        today: Date::today(),
-        allowed,
-        limits: Limits::with_deadline(args.timeout),
-        progress: Arc::default(),
-    };
+    let mut request = request(Arc::new(policy), door, args)?;
+    request.ignored = ignored(&[args.ignore_preflight_errors.as_slice(), &kubeadm.ignored].concat())?;
     // For people alone, and only if they want to hear more than the end of it.
     let for_people =
         args.output.iter().any(|output| output.format == ReportFormat::Human && output.file.is_none());
@@ -86,6 +94,31 @@ pub(super) fn report(args: &RunArgs, global: &Global) -> Result<Report, Stop> {
     })
 }
 
+/// What a run of this policy takes.
+pub(super) fn request(policy: Arc<Policy>, door: &Arc<dyn Door>, args: &RunArgs) -> Result<Request, Stop> {
+    // What held when a node was captured is judged as of then: waivers, too.
+    let then = door.captured().and_then(|then| then.time.split('T').next()?.parse().ok());
+    Ok(Request {
+        policy,
+        door: Arc::clone(door),
+        root: node::root(&args.node),
+        selection: Selection { only: args.only.clone(), skip: args.skip.clone() },
+        ignored: ignored(&args.ignore_preflight_errors)?,
+        today: then.unwrap_or_else(Date::today),
+        allowed: allowed(door, args),
+        limits: Limits::with_deadline(args.timeout),
+        progress: Arc::default(),
+    })
+}
+
+/// What may go beyond reading: what the command line says, or said when the node was captured.
+fn allowed(door: &Arc<dyn Door>, args: &RunArgs) -> Allowed {
+    match door.captured() {
+        Some(then) => then.allowed,
+        None => args.allow.iter().map(|allow| (*allow).into()).collect(),
+    }
+}
+
 fn write(output: &Output, text: &str) -> Result<(), Stop> {
     match &output.file {
         None => output::print(text).map_err(|e| Stop::new(exit::INTERNAL, format!("standard output: {e}"))),
@@ -93,14 +126,6 @@ fn write(output: &Output, text: &str) -> Result<(), Stop> {
             Stop::new(exit::INTERNAL, format!("the report can't be written to {}: {e}", file.display()))
         }),
     }
-}
-
-pub(super) fn door(root: Option<&Path>) -> Result<Arc<dyn Door>, Stop> {
-    let opened = match root {
-        None => Filesystem::live().map_err(|e| Stop::new(exit::INTERNAL, e.to_string())),
-        Some(root) => Filesystem::under(root).map_err(|e| Stop::new(exit::USAGE, format!("--root {e}"))),
-    };
-    Ok(Arc::new(opened?))
 }
 
 fn render(

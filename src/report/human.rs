@@ -115,7 +115,10 @@ fn node(node: &NodeInfo) -> String {
     let hostname = node.hostname.as_deref().unwrap_or("of unknown name");
     let place = match node.source {
         Source::Live => String::new(),
-        Source::Root | Source::Capture => format!(" under {}", node.root),
+        Source::Root => format!(" under {}", node.root),
+        Source::Capture => {
+            format!(", captured {}", node.captured_at.as_deref().unwrap_or("at an unknown time"))
+        }
     };
     let kernel = node.kernel.as_deref().unwrap_or("unknown");
     let cgroup = match node.cgroup {

@@ -88,6 +88,7 @@ pub struct InputInfo {
 
 /// The node of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct NodeInfo {
     /// Its host name (/proc/sys/kernel/hostname); null when it could not be read.
     pub hostname: Option<String>,
@@ -99,6 +100,8 @@ pub struct NodeInfo {
     pub source: Source,
     /// The directory that was taken for the node's root.
     pub root: String,
+    /// When the node was captured, where a capture answered: RFC 3339, UTC; null elsewhere.
+    pub captured_at: Option<String>,
     /// Its cgroup layout; null when it could not be told, which is not the same as `none`.
     pub cgroup: Option<LayoutKind>,
     /// What kind of machine it is.

@@ -51,15 +51,18 @@ impl NodeFacts {
 
     /// Completes it by what is known without reading.
     pub(super) fn with_root(self, door: &Arc<dyn Door>, root: &str) -> NodeInfo {
+        let then = door.captured();
         NodeInfo {
             hostname: self.hostname,
             kernel: self.kernel,
             architecture: self.architecture,
             source: match door.origin() {
+                _ if then.is_some() => Source::Capture,
                 Origin::Live => Source::Live,
                 Origin::Root => Source::Root,
             },
-            root: root.to_owned(),
+            root: then.as_ref().map_or(root, |then| &then.root).to_owned(),
+            captured_at: then.map(|then| then.time),
             cgroup: self.cgroup,
             environment: self.environment,
             user: door.user(),

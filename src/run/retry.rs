@@ -2,7 +2,7 @@
 
 use super::worker::Answer;
 use crate::policy::Retry;
-use preflight_checks::{Finding, Outcome, node::Origin};
+use preflight_checks::{Finding, Outcome};
 use std::{
     thread,
     time::{Duration, Instant},
@@ -19,14 +19,12 @@ pub(super) fn is_answer(answer: &Answer) -> bool {
 /// Asks until nothing is left that waiting could mend, or there is no time for one more asking before `until`. None
 /// where `first` was settled or there was no time.
 pub(super) fn until(
-    origin: Origin,
     retry: Retry,
     until: Instant,
     first: &Answer,
     mut ask: impl FnMut() -> Answer,
 ) -> Option<Answer> {
-    // What is no running machine does not change by itself.
-    if origin != Origin::Live || is_settled(first) {
+    if is_settled(first) {
         return None;
     }
     let mut last = None;

@@ -19,7 +19,7 @@ use crate::{
 };
 use preflight_checks::{
     Evidence, Finding, Findings, Node, Severity, Unknown,
-    node::{Allowed, Door, Watch},
+    node::{Allowed, Door, Origin, Watch},
 };
 use std::{
     collections::VecDeque,
@@ -298,7 +298,11 @@ impl Work {
         let (Some(retry), Some(first)) = (rule.retry, before) else { return Said::Nothing };
         let until = (self.started + retry.within.get()).min(self.deadline);
         let ask = || ask(rule, &self.policy.inputs, &self.node(watch));
-        match retry::until(self.door.origin(), retry, until, &first, ask) {
+        // What is no running machine does not change by itself.
+        if self.door.origin() != Origin::Live || self.door.captured().is_some() {
+            return Said::Nothing;
+        }
+        match retry::until(retry, until, &first, ask) {
             Some(answer) => Said::Answer(answer),
             None => Said::Nothing,
         }

@@ -2,5 +2,6 @@
 #![allow(dead_code, reason = "every test binary compiles the whole of it and uses a part")]
 
 pub(crate) mod cases;
+pub(crate) mod laws;
 pub(crate) mod nodes;
 pub(crate) mod process;

@@ -1,6 +1,7 @@
 //! `boot-parameters`: The kernel was booted with what it should be, and without what it should not.
 
 use crate::{
+    capture::redact,
     check::{Check, Meta},
     entry::{Entry, Written},
     evidence::Unknown,
@@ -153,6 +154,11 @@ fn stands(parameter: &Parameter, line: &Cmdline) -> Stands {
 
 fn judge(parameter: &Parameter, wanted: bool, line: &Cmdline, node: &Node) -> Finding {
     let Parameter { word, severity, .. } = parameter;
+    let (name, value) = split(word);
+    if value.is_some() && line.values(name).any(redact::is_redacted) {
+        let message = format!("whether the kernel was booted with `{word}` could not be determined");
+        return Finding::undetermined(*severity, word, "unknown", message, &redact::unknown("/proc/cmdline"));
+    }
     let (reason, seen, is_there) = match stands(parameter, line) {
         Stands::Present(seen) => ("present", seen, true),
         Stands::OtherValue(seen) => ("other-value", seen, false),

@@ -156,7 +156,10 @@ fn ruled_out(params: &EnvironmentParams, kind: Kind, node: &Node) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{finding::Outcome, node::Memory};
+    use crate::{
+        finding::Outcome,
+        node::{Memory, ReadErrorKind},
+    };
 
     fn ask(allowed: &[Kind], memory: Memory) -> Finding {
         let params = EnvironmentParams { allowed: allowed.to_vec() };
@@ -205,6 +208,12 @@ mod tests {
         assert_eq!(ask(&all, vm().without("/proc/2/comm")).reason(), "allowed");
         assert_eq!(ask(&[Kind::Container], vm()).reason(), "not-allowed");
         assert_eq!(ask(&[Kind::Container], vm().without("/proc/2/comm")).reason(), "unknown");
+        // A mark may have been left behind in an image: process 2 would tell.
+        let marked = Memory::new().file("/.dockerenv", "");
+        let inside = marked.clone().file("/proc/2/comm", "sh\n");
+        assert_eq!(ask(&[Kind::Container], inside).reason(), "allowed");
+        let shut = marked.error("/proc/2/comm", ReadErrorKind::Denied("EACCES"));
+        assert_eq!(ask(&[Kind::Container], shut).reason(), "unknown");
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub enum Allow {
 }
 
 impl Allow {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Network, Self::Exec, Self::Write, Self::Probe];
+
     /// Its word on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -62,9 +65,8 @@ mod tests {
 
     #[test]
     fn nothing_is_allowed_that_was_not_named() {
-        use Allow::{Exec, Network, Probe, Write};
-        let allowed: Allowed = [Network, Write].into_iter().collect();
-        assert_eq!([Network, Exec, Write, Probe].map(|a| allowed.contains(a)), [true, false, true, false]);
-        assert!(![Network, Exec, Write, Probe].into_iter().any(|a| Allowed::default().contains(a)));
+        let allowed: Allowed = [Allow::Network, Allow::Write].into_iter().collect();
+        assert_eq!(Allow::ALL.map(|a| allowed.contains(a)), [true, false, true, false]);
+        assert!(!Allow::ALL.into_iter().any(|a| Allowed::default().contains(a)));
     }
 }

@@ -1,6 +1,6 @@
 //! The narrow door through which every look at a node goes, and how it can be shut.
 
-use super::{Allow, Answer, Origin, Probe, READ_LIMIT};
+use super::{Allow, Allowed, Answer, Origin, Probe, READ_LIMIT};
 use crate::evidence::{Evidence, Unknown};
 use std::fmt;
 
@@ -88,6 +88,22 @@ pub trait Door: Send + Sync {
     fn user(&self) -> Option<u32> {
         None
     }
+
+    /// Where the answers were given before and are given again: how it was then.
+    fn captured(&self) -> Option<Then> {
+        None
+    }
+}
+
+/// How it was when a node was captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Then {
+    /// When: RFC 3339, UTC.
+    pub time: String,
+    /// The directory that was taken for the node's root.
+    pub root: String,
+    /// What more than reading was allowed.
+    pub allowed: Allowed,
 }
 
 /// What a path is.
@@ -181,6 +197,8 @@ pub enum ReadErrorKind {
     LiveOnly,
     /// Takes more than reading, and this run was not allowed to do that.
     NotAllowed(Allow),
+    /// The node was captured, and this was not asked then.
+    NotCaptured,
     /// Any other error of the system, by its name or number.
     System(String),
 }
@@ -196,6 +214,7 @@ impl fmt::Display for ReadErrorKind {
             Self::BadPath => f.write_str("symbolic links loop or lead nowhere (ELOOP)"),
             Self::LiveOnly => f.write_str("can be asked on the live machine only"),
             Self::NotAllowed(what) => write!(f, "was not allowed (--allow {what})"),
+            Self::NotCaptured => f.write_str("was not captured"),
             Self::System(error) => f.write_str(error),
         }
     }
@@ -242,6 +261,9 @@ impl ReadError {
             ReadErrorKind::NotAllowed(what) => unknown.needs(format!("run with --allow {what}")),
             ReadErrorKind::Denied(_) => unknown.needs("run as root"),
             ReadErrorKind::LiveOnly => unknown.needs("run on the machine itself, without --root"),
+            ReadErrorKind::NotCaptured => {
+                unknown.needs("capture the node with this policy: preflight capture -c POLICY")
+            }
             _ => unknown,
         }
     }

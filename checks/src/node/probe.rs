@@ -25,6 +25,7 @@ use rustix::{
     fd::{AsFd as _, AsRawFd as _, OwnedFd},
     io::Errno,
 };
+use serde::Serialize;
 use std::{
     borrow::Cow,
     fmt, io,
@@ -33,7 +34,8 @@ use std::{
 
 /// A question to the live machine. Nothing of it is left behind, and what [`takes`](Self::takes) nothing changes nothing
 /// either (law 5).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Probe {
     /// How many programs that control access to devices are attached to a cgroup of version 2.
     CgroupDeviceQuery {
@@ -76,6 +78,7 @@ pub enum Probe {
         /// The path of its socket.
         socket: String,
         /// How long all of it may take, in milliseconds.
+        #[serde(skip)]
         millis: u32,
     },
     /// In which state systemd's system manager has units, and which version it is. No unit is loaded for it, and no service
@@ -86,6 +89,7 @@ pub enum Probe {
         /// Whether to ask by way of the system bus, and not at the manager's own socket.
         by_bus: bool,
         /// How long all of it may take, in milliseconds.
+        #[serde(skip)]
         millis: u32,
     },
     /// The addresses of a name, by a name server; takes [`Allow::Network`].
@@ -97,6 +101,7 @@ pub enum Probe {
         /// Whether addresses of IPv6 are wanted, and not of IPv4.
         v6: bool,
         /// How long it may take, in milliseconds.
+        #[serde(skip)]
         millis: u32,
     },
     /// Whether somebody listens there; nothing is said to them. Takes [`Allow::Network`].
@@ -104,6 +109,7 @@ pub enum Probe {
         /// Address and port.
         address: SocketAddr,
         /// How long it may take, in milliseconds.
+        #[serde(skip)]
         millis: u32,
     },
     /// The status that a server of HTTP gives, and the certificates that it shows, which are not judged here. Takes
@@ -126,6 +132,7 @@ pub enum Probe {
         /// Whether the body of the answer is wanted, too: at most 16 KiB.
         body: bool,
         /// How long it may take, in milliseconds.
+        #[serde(skip)]
         millis: u32,
     },
     /// What a program prints; takes [`Allow::Exec`].
@@ -135,6 +142,7 @@ pub enum Probe {
         /// What it is given.
         arguments: Vec<String>,
         /// How long it may take, in milliseconds.
+        #[serde(skip)]
         millis: u32,
     },
     /// How a program ends and what it prints, whatever its exit status; takes [`Allow::Exec`]. The answer is an [`Ended`].
@@ -146,6 +154,7 @@ pub enum Probe {
         /// What it reads on standard input.
         input: String,
         /// How long it may take, in milliseconds.
+        #[serde(skip)]
         millis: u32,
     },
     /// How long writes to a file of its own take to reach the disk; takes [`Allow::Write`]. The file has no name, so that
@@ -156,13 +165,14 @@ pub enum Probe {
         /// How many writes at most.
         writes: u32,
         /// How long at most, in milliseconds.
+        #[serde(skip)]
         millis: u32,
     },
 }
 
 /// A certificate that is shown to a server, by the files that have it and its key. What is in them is read when it is needed,
 /// and told nowhere.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Identity {
     /// The file with the certificate, and with those between it and its authority.
     pub certificate: String,

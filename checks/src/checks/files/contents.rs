@@ -2,6 +2,7 @@
 
 use super::{params::FileRule, problem, unknown};
 use crate::{
+    capture::redact,
     evidence::Evidence,
     finding::{Finding, Remedy},
     node::Node,
@@ -18,6 +19,9 @@ pub(super) fn judge(rule: &FileRule, node: &Node) -> Result<Option<Evidence>, Bo
         Ok(text) => text,
         Err(e) => return Err(Box::new(unknown(rule, &e.unknown()))),
     };
+    if redact::is_redacted(&text) {
+        return Err(Box::new(unknown(rule, &redact::unknown(path))));
+    }
     let wrong = |message: String, seen: Evidence, remedy: Remedy| {
         Err(Box::new(problem(rule, "wrong-contents", message, Some(seen)).remedy(remedy)))
     };

@@ -85,9 +85,14 @@ fn container(node: &Node) -> Option<(Kind, Evidence)> {
     let first_pid_namespace = pid_2.text().is_ok_and(|t| t.trim() == "kthreadd");
     // podman and CRI-O leave the one, docker the other; so do machines whose disk was made from an image.
     for marker in ["/run/.containerenv", "/.dockerenv"] {
-        if node.kind(marker).is_ok() && !(first_pid_namespace && shares_the_root_of_init(node)) {
-            return in_container(Evidence::new(marker, "exists"));
+        if node.kind(marker).is_err() || (first_pid_namespace && shares_the_root_of_init(node)) {
+            continue;
         }
+        // Whether it was left behind in an image, process 2 would tell.
+        return match pid_2.bytes() {
+            Err(e) if !e.is_missing() => Some((Kind::Unknown, e.evidence())),
+            _ => in_container(Evidence::new(marker, "exists")),
+        };
     }
     // Root sees every process, whatever hidepid= the /proc is mounted with.
     let told = node.origin() == Origin::Live && (pid_2.bytes().is_ok() || pid_2.is_missing());
