@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         today: Date { year: 2026, month: 11, day: 27 },
         allowed: Allowed::default(),
         limits: Limits::with_deadline(Duration::from_secs(30)),
+        confinement: None,
         progress: Arc::default(),
     };
     let report = run(&request).expect("whatever happens in a check, there is a report");

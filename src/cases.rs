@@ -77,6 +77,7 @@ fn one(cases: &Cases, case: &Case, policy: Arc<Policy>) -> Outcome {
         today: case.today(),
         allowed: Allowed::default(),
         limits: Limits::with_deadline(DEADLINE),
+        confinement: None,
         progress: Arc::default(),
     };
     match run(&request) {

@@ -4,6 +4,7 @@
 //! verdicts (severities, `onUnknown`, kubeadm's names, waivers), `cause` leaves one failure for one cause.
 
 mod cause;
+mod confine;
 pub mod kubeadm;
 mod mailbox;
 mod node_info;
@@ -16,6 +17,7 @@ mod tests;
 mod verdict;
 mod worker;
 
+pub use confine::Confinement;
 pub use kubeadm::Ignored;
 pub use select::{NoMatch, Selection};
 pub(crate) use verdict::DESELECTED;
@@ -57,6 +59,8 @@ pub struct Request {
     pub allowed: Allowed,
     /// How long it may take.
     pub limits: Limits,
+    /// What the threads that ask take from themselves; nothing without it.
+    pub confinement: Option<Confinement>,
     /// Where it says how far it is.
     pub progress: Arc<Progress>,
 }

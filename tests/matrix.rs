@@ -52,6 +52,7 @@ fn judge(policy: &Arc<Policy>, root: &std::path::Path) -> Report {
         today: Date { year: 2026, month: 11, day: 22 },
         allowed: Allowed::default(),
         limits: Limits::with_deadline(Duration::from_secs(60)),
+        confinement: None,
         progress: Arc::default(),
     })
     .unwrap_or_else(|e| panic!("{e}"))

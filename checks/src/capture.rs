@@ -107,9 +107,8 @@ impl Seen {
 /// How many bytes these are in JSON: control characters are escaped, and what is no UTF-8 is written in hexadecimal.
 fn written(bytes: &[u8]) -> usize {
     let one = |byte: &u8| match byte {
-        b'"' | b'\\' | b'\n' | b'\t' | b'\r' => 2,
+        b'"' | b'\\' | b'\n' | b'\t' | b'\r' | 0x80.. => 2,
         0..0x20 => 6,
-        0x80.. => 2,
         _ => 1,
     };
     bytes

@@ -12,6 +12,7 @@ use crate::{
         self, CgroupReport, Style,
         prove::{self, Prove},
     },
+    run::Confinement,
     text,
 };
 use preflight_checks::{
@@ -76,7 +77,7 @@ fn survey(args: &CgroupsArgs) -> Result<CgroupReport, Stop> {
     let allowance = allowance(args)?;
     let door = node::door(&args.node)?;
     if !args.prove {
-        return on_a_thread(door, None, cgroups::report);
+        return by_reading(door);
     }
     let prove = Prove { allowance, interrupt: Interrupt::default() };
     let interrupt = prove.interrupt.clone();
@@ -98,7 +99,18 @@ fn survey(args: &CgroupsArgs) -> Result<CgroupReport, Stop> {
 /// # Errors
 /// Why there is none.
 pub(super) fn of(door: Arc<dyn Door>) -> Result<CgroupReport, String> {
-    on_a_thread(door, None, cgroups::report).map_err(|stop| stop.message().to_owned())
+    by_reading(door).map_err(|stop| stop.message().to_owned())
+}
+
+fn by_reading(door: Arc<dyn Door>) -> Result<CgroupReport, Stop> {
+    let Some(confinement) = Confinement::reading(&door) else {
+        return on_a_thread(door, None, cgroups::report);
+    };
+    let door = confinement.door(&door).map_err(|e| Stop::new(exit::INTERNAL, e.to_string()))?;
+    on_a_thread(door, None, move |node| {
+        confinement.enter();
+        cgroups::report(node)
+    })
 }
 
 /// What may be touched, which is the machine itself or nothing.

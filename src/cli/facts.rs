@@ -5,7 +5,7 @@ use super::{
     exit::{self, Stop},
     node, output,
 };
-use crate::explain;
+use crate::{explain, run::Confinement};
 use preflight_checks::{
     Node,
     inventory::{self, FUNCTIONS},
@@ -46,7 +46,15 @@ pub(super) fn answer(args: &FactsArgs) -> Result<String, Stop> {
 /// The value of each fact, or why it is not known, in their order.
 fn ask(door: Arc<dyn Door>) -> Result<Vec<Result<Value, String>>, Stop> {
     let (sender, receiver) = mpsc::channel();
+    let confinement = Confinement::reading(&door);
+    let door = match &confinement {
+        Some(confinement) => confinement.door(&door).map_err(|e| Stop::new(exit::INTERNAL, e.to_string()))?,
+        None => door,
+    };
     let look = move || {
+        if let Some(confinement) = confinement {
+            confinement.enter();
+        }
         let node = Node::new(door, Arc::default());
         for fact in inventory::all() {
             let value = fact.of(&node).map(|(value, _)| value.json()).map_err(|why| why.reason);

@@ -16,7 +16,7 @@ use crate::{
         model::{Report, Verdict},
         nagios, prometheus, sarif, tap, yaml,
     },
-    run::{self, Ignored, Limits, Request, RunError, Selection},
+    run::{self, Confinement, Ignored, Limits, Request, RunError, Selection},
 };
 use preflight_checks::{
     capture::Recorder,
@@ -98,6 +98,10 @@ pub(super) fn judge(door: &Arc<dyn Door>, args: &RunArgs, global: &Global) -> Re
 pub(super) fn request(policy: Arc<Policy>, door: &Arc<dyn Door>, args: &RunArgs) -> Result<Request, Stop> {
     // What held when a node was captured is judged as of then: waivers, too.
     let then = door.captured().and_then(|then| then.time.split('T').next()?.parse().ok());
+    let allowed = allowed(door, args);
+    let checks = policy.rules.iter().map(|rule| rule.check.meta().id).collect();
+    // A capture asks nothing of this machine.
+    let confinement = door.captured().is_none().then(|| Confinement::new(allowed, door.origin(), checks));
     Ok(Request {
         policy,
         door: Arc::clone(door),
@@ -105,7 +109,8 @@ pub(super) fn request(policy: Arc<Policy>, door: &Arc<dyn Door>, args: &RunArgs)
         selection: Selection { only: args.only.clone(), skip: args.skip.clone() },
         ignored: ignored(&args.ignore_preflight_errors)?,
         today: then.unwrap_or_else(Date::today),
-        allowed: allowed(door, args),
+        allowed,
+        confinement,
         limits: Limits::with_deadline(args.timeout),
         progress: Arc::default(),
     })

@@ -101,6 +101,7 @@ pub(super) fn request(policy: Policy) -> Request {
         today: Date { year: 2026, month: 11, day: 22 },
         allowed: Allowed::default(),
         limits: Limits { check: Duration::from_secs(20), run: Duration::from_secs(60) },
+        confinement: None,
         progress: Arc::default(),
     }
 }

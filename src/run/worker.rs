@@ -8,7 +8,7 @@
 //! one costs no other its answer.
 
 use super::{
-    Progress, Request,
+    Confinement, Progress, Request,
     mailbox::{Receiver, Sender, Silence, mailbox},
     node_info::NodeFacts,
     retry,
@@ -91,6 +91,7 @@ struct Work {
     allowed: Allowed,
     started: Instant,
     deadline: Instant,
+    confinement: Option<Confinement>,
     progress: Arc<Progress>,
 }
 
@@ -108,6 +109,7 @@ pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> 
         allowed: request.allowed,
         started,
         deadline: started + limits.run,
+        confinement: request.confinement.clone(),
         progress: Arc::clone(&request.progress),
     };
     let mut answers = Answers { node: None, rules: vec![None; policy.rules.len()] };
@@ -242,7 +244,10 @@ fn spawn(
     watch: &Arc<Watch>,
 ) -> io::Result<Receiver<Said>> {
     let (sender, receiver) = mailbox();
-    let (work, todo, watch) = (work.clone(), todo.clone(), Arc::clone(watch));
+    let (mut work, todo, watch) = (work.clone(), todo.clone(), Arc::clone(watch));
+    if let Some(confinement) = &work.confinement {
+        work.door = confinement.door(&work.door)?;
+    }
     // What the threads before found of the rules that may be asked again.
     let found = answers.rules.clone();
     // Detached: joining a thread that hangs would hang as well.
@@ -260,6 +265,9 @@ impl Work {
     ) {
         let last_words = sender.last_words();
         panics::on_panic(move |text| last_words.say(text));
+        if let Some(confinement) = &self.confinement {
+            confinement.enter();
+        }
         let node = self.node(watch);
         for step in todo {
             if let Step::Ask(rule) | Step::Again(rule) = step {

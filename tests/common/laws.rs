@@ -160,6 +160,7 @@ pub(crate) fn judge(policy: &Arc<Policy>, door: Arc<dyn Door>) -> Report {
         today: Date { year: 2026, month: 11, day: 22 },
         allowed: Allowed::default(),
         limits: Limits { check: Duration::from_secs(20), run: Duration::from_secs(60) },
+        confinement: None,
         progress: Arc::default(),
     })
     .expect("a report")

@@ -5,10 +5,10 @@ use crate::{
     duration::Duration,
     evidence::{Evidence, Proof, Unknown},
     expect::{Expected, Property},
-    finding::{Finding, Findings, Remedy, Severity},
+    finding::{Finding, Findings, Outcome, Remedy, Severity},
     matcher::Matcher,
     names::wrong_for_a_finding,
-    node::{Ended, Node, Probe},
+    node::{Allow, Ended, Node, Probe},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -19,7 +19,8 @@ use std::{collections::HashSet, time};
 /// ## What it looks at
 /// It starts each program, without a shell, with an empty environment but for PATH and LC_ALL=C, in `/`, in a process group of its
 /// own that is killed when its time is over; at most 64 KiB of what it prints and 4 KiB of what it says on standard error
-/// are kept. What a program does is its own affair: preflight promises to change nothing only of itself.
+/// are kept. It may write and connect no more than the run may: what opens a device to write (`lvs`, `nvidia-smi`) takes
+/// `--allow exec,write`, what asks a server `--allow exec,network`.
 ///
 /// `as-wanted` passes; `unexpected` does not. One that can't be started, or runs longer than its time, is undetermined.
 ///
@@ -145,9 +146,26 @@ impl Check for Commands {
 
     fn run(params: &CommandsParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         for rule in &params.commands {
-            out.push(judge(rule, node).notes(rule.why.clone()));
+            out.push(with_limits(judge(rule, node), node).notes(rule.why.clone()));
         }
         Ok(())
+    }
+}
+
+/// What went wrong with a program may come of what the run takes from all that it starts.
+pub(super) fn with_limits(finding: Finding, node: &Node) -> Finding {
+    let started = node.allows(Allow::Exec);
+    let limits = match (node.allows(Allow::Write), node.allows(Allow::Network)) {
+        (true, true) => return finding,
+        (false, true) => "write no file: that takes --allow exec,write",
+        (true, false) => "not use the network: that takes --allow exec,network",
+        (false, false) => "write no file and not use the network: that takes --allow exec,write,network",
+    };
+    match finding.outcome() {
+        Outcome::Problem | Outcome::Undetermined(_) if started => {
+            finding.note(format!("programs that this run started could {limits}"))
+        }
+        _ => finding,
     }
 }
 
@@ -208,10 +226,7 @@ fn judge(rule: &CommandRule, node: &Node) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        finding::Outcome,
-        node::{Allow, Allowed, Memory},
-    };
+    use crate::node::{Allowed, Memory};
 
     fn rule(words: &[&str]) -> CommandRule {
         CommandRule {
@@ -255,6 +270,7 @@ mod tests {
         let found = ask(rule(&["/bin/x"]), &ended(3, ""));
         assert_eq!(found.message(), "x: its exit status (3) is not `0`");
         assert_eq!(found.all_evidence()[1].observed, "oh");
+        assert!(format!("{found:?}").contains("could write no file and not use the network"), "{found:?}");
         let expect =
             CommandExpectations { stdout: Some(Matcher::equals("up")), ..CommandExpectations::default() };
         let wants_up =

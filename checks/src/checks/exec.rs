@@ -5,6 +5,7 @@ mod protocol;
 
 use params::{ExecParams, Plugin};
 
+use super::commands::with_limits;
 use crate::{
     check::{Check, Meta},
     evidence::{Evidence, Unknown},
@@ -37,8 +38,8 @@ impl Check for Exec {
     fn run(params: &ExecParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         for plugin in &params.plugins {
             match ask(plugin, node) {
-                Ok(findings) => findings.into_iter().for_each(|finding| out.push(finding)),
-                Err(finding) => out.push(*finding),
+                Ok(findings) => findings.into_iter().for_each(|finding| out.push(with_limits(finding, node))),
+                Err(finding) => out.push(with_limits(*finding, node)),
             }
         }
         Ok(())
