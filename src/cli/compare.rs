@@ -17,7 +17,7 @@ use std::{
 };
 
 /// The largest report that is read, in bytes.
-const LIMIT: u64 = 64 << 20;
+const LIMIT: u64 = 16 << 20;
 /// What a file packed with gzip begins with (RFC 1952, 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 

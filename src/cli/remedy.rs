@@ -12,7 +12,7 @@ use std::{
 };
 
 /// The largest report that is read, in bytes.
-const LIMIT: u64 = 64 << 20;
+const LIMIT: u64 = 16 << 20;
 
 pub(super) fn answer(args: &RemedyArgs, global: &Global) -> Result<String, Stop> {
     let fail_only = args.fail_only;

@@ -5,7 +5,7 @@ use crate::{
     evidence::{Evidence, Unknown},
     node::Node,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +18,9 @@ pub struct Mount {
     pub point: String,
     /// The type of the file system: `cgroup2`.
     pub fs_type: String,
-    /// The options of this mount and of its file system, joined by commas: `rw,relatime,rw,nsdelegate`.
-    pub options: String,
     /// How mounts below it spread; none when read from /proc/mounts, which does not tell.
     pub propagation: Option<Propagation>,
-    /// The line it was read from.
+    /// The line it was read from. What is seldom asked for is cut out of it: a machine can have a hundred thousand.
     pub line: String,
 }
 
@@ -44,7 +42,16 @@ impl Mount {
 
     /// The options of the mount and of its file system.
     pub fn all_options(&self) -> impl Iterator<Item = &str> {
-        self.options.split(',').filter(|option| !option.is_empty())
+        let (own, file_system) = match self.ids {
+            Some(_) => {
+                let super_options =
+                    self.line.split_once(" - ").and_then(|(_, after)| after.split(' ').nth(2));
+                (self.line.split(' ').nth(5), super_options)
+            }
+            None => (self.line.split(' ').nth(3), None),
+        };
+        let both = [own, file_system].into_iter().flatten();
+        both.flat_map(|options| options.split(',')).filter(|option| !option.is_empty())
     }
 
     /// What is mounted: a device, a server, a word for what needs neither. As the kernel writes it (proc_pid_mountinfo(5)).
@@ -133,7 +140,7 @@ fn mountinfo_line(line: &str) -> Option<Mount> {
     let parent = before.next()?.parse().ok()?;
     let root = decode(before.nth(1)?);
     let point = decode(before.next()?);
-    let options = before.next()?;
+    before.next()?; // the options
     let mut propagation = Propagation::default();
     for field in before {
         propagation.shared |= field.starts_with("shared:");
@@ -141,13 +148,11 @@ fn mountinfo_line(line: &str) -> Option<Mount> {
     }
     let mut after = after.split(' ');
     let fs_type = after.next()?;
-    let super_options = after.nth(1).unwrap_or_default();
     Some(Mount {
         ids: Some((id, parent)),
         root,
         point,
         fs_type: fs_type.to_owned(),
-        options: format!("{options},{super_options}"),
         propagation: Some(propagation),
         line: line.to_owned(),
     })
@@ -158,13 +163,12 @@ fn mounts_line(line: &str) -> Option<Mount> {
     let mut words = line.split(' ');
     let point = decode(words.nth(1)?);
     let fs_type = words.next()?;
-    let options = words.next()?;
+    words.next()?; // the options
     Some(Mount {
         ids: None,
         root: "/".to_owned(),
         point,
         fs_type: fs_type.to_owned(),
-        options: options.to_owned(),
         propagation: None,
         line: line.to_owned(),
     })
@@ -205,18 +209,27 @@ fn upwards(path: &str) -> impl Iterator<Item = &str> {
 /// Which mounts are seen, by the tree of mounts. A mount is hidden when another one is stacked on its root, when
 /// a sibling (same parent) sits on a directory above it, or when its parent cannot be reached.
 fn visible_by_parents(all: &[Mount]) -> Vec<bool> {
-    let by_id: HashMap<u32, usize> =
+    // Sorted lists and no maps: of a hundred thousand mounts these would take ten million bytes more.
+    let mut by_id: Vec<(u32, usize)> =
         all.iter().enumerate().filter_map(|(i, m)| Some((m.ids?.0, i))).collect();
+    by_id.sort_unstable();
     // Where something is mounted: (the mount it is mounted on, the path).
-    let points: HashSet<(u32, &str)> = all
+    let mut points: Vec<(u32, &str)> = all
         .iter()
         .filter_map(|m| m.ids.filter(|(id, parent)| id != parent).map(|(_, p)| (p, m.point.as_str())))
         .collect();
+    points.sort_unstable();
+    let is_point = |id: u32, path: &str| points.binary_search(&(id, path)).is_ok();
+    // The last of those with this id, should there be several.
+    let with_id = |id: u32| {
+        let after = by_id.partition_point(|(other, _)| *other <= id);
+        by_id.get(after.checked_sub(1)?).filter(|(other, _)| *other == id).map(|(_, i)| *i)
+    };
     // Not hidden by a sibling on a directory above. The parent's own root counts: a mount stacked on the parent
     // has that path, and hides what was mounted below before.
     let open = |m: &Mount| {
         let Some((id, parent)) = m.ids else { return true };
-        id == parent || !upwards(&m.point).skip(1).any(|above| points.contains(&(parent, above)))
+        id == parent || !upwards(&m.point).skip(1).any(|above| is_point(parent, above))
     };
     let mut reachable: Vec<Option<bool>> = vec![None; all.len()];
     for start in 0..all.len() {
@@ -231,7 +244,7 @@ fn visible_by_parents(all: &[Mount]) -> Vec<bool> {
             }
             reachable[i] = Some(true);
             way.push(i);
-            here = all[i].ids.filter(|(id, parent)| id != parent).and_then(|(_, p)| by_id.get(&p).copied());
+            here = all[i].ids.filter(|(id, parent)| id != parent).and_then(|(_, p)| with_id(p));
         }
         for i in way.into_iter().rev() {
             answer = answer && open(&all[i]);
@@ -241,7 +254,7 @@ fn visible_by_parents(all: &[Mount]) -> Vec<bool> {
     all.iter()
         .zip(reachable)
         .map(|(m, reached)| {
-            let covered = m.ids.is_some_and(|(id, _)| points.contains(&(id, m.point.as_str())));
+            let covered = m.ids.is_some_and(|(id, _)| is_point(id, &m.point));
             reached == Some(true) && !covered
         })
         .collect()

@@ -13,7 +13,7 @@ use crate::{
 use semver::{Prerelease, Version};
 
 /// The largest database that is read, in bytes; that of a desktop with 5,000 packages has 8 MB.
-const LIMIT: usize = 64 << 20;
+const LIMIT: usize = 16 << 20;
 
 /// Which manager keeps the packages of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -147,6 +147,9 @@ fn modules(node: &Node) -> Told {
     Ok((names.into_iter().collect(), vec![seen]))
 }
 
+/// The longest list of maps: each takes about a kilobyte.
+const LONGEST: usize = 10_000;
+
 fn mounts(node: &Node) -> Told {
     let mounts = node.mounts().as_ref().map_err(Clone::clone)?;
     whole(node, mounts.source())?;
@@ -158,6 +161,11 @@ fn mounts(node: &Node) -> Told {
             ("options", mount.all_options().collect()),
         ])
     };
+    let count = mounts.visible().count();
+    if count > LONGEST {
+        return Err(Unknown::new(format!("there are {count} mounts, and a list has {LONGEST} at most"))
+            .tried([mounts.says(format!("{count} mounts"))]));
+    }
     let all: Vec<Value> = mounts.visible().map(of).collect();
     let seen = mounts.says(format!("{} mounts", all.len()));
     Ok((Value::List(Rc::new(all)), vec![seen]))

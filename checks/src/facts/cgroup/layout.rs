@@ -146,7 +146,7 @@ const PLAIN_OPTIONS: [&str; 17] = [
 
 fn contents(mount: &Mount) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for option in mount.options.split(',') {
+    for option in mount.all_options() {
         let plain = PLAIN_OPTIONS.contains(&option) || (option.contains('=') && !option.starts_with("name="));
         if !plain && !option.is_empty() && !names.iter().any(|n| n == option) {
             names.push(option.to_owned());
