@@ -18,6 +18,10 @@ test: ## all tests
 lint: ## formatting and lints, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+deny: ## licences, bans and sources of what comes from others, and known weaknesses where RustSec's database can be had (needs cargo-deny)
+	$(CARGO) deny --offline check licenses bans sources
+	@if $(CARGO) deny fetch db; then $(CARGO) deny --offline check advisories; \
+	else echo "deny: ADVISORIES WERE NOT CHECKED: RustSec's database can't be had here" >&2; fi
 docs: ## the reference of the code, target/doc/preflight/index.html
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --lib
 book: ## the book, target/book/index.html (needs mdbook)
@@ -46,4 +50,4 @@ vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and 
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf dist
-.PHONY: help build test lint docs book install dist layout dist-test vm clean
+.PHONY: help build test lint deny docs book install dist layout dist-test vm clean
