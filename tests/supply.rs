@@ -1,10 +1,15 @@
-//! What comes from others is what deny.toml allows, also where cargo-deny is not installed.
+//! What comes from others is what deny.toml allows, also where cargo-deny is not installed, and docs/dependencies.md tells what
+//! is true of it.
+#![allow(clippy::disallowed_methods)] // tests read the sources of crates
 
 mod common;
 
-use common::cargo::{crates, list, toml, word};
+use common::cargo::{Crate, crates, links, list, metadata, toml, word};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 /// What cargo-deny's default allows: crates.io, by the name that cargo gives it.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
@@ -164,4 +169,91 @@ fn no_version_is_a_wildcard() {
             );
         }
     }
+}
+
+/// Where cargo keeps the source of a crate, and whether it builds by a script: `cargo metadata` of all of them.
+fn sources() -> BTreeMap<Crate, (PathBuf, bool)> {
+    let metadata = metadata();
+    let read = |package: &Value| {
+        let manifest = PathBuf::from(word(package, "manifest_path"));
+        let script = list(package, "targets").iter().any(|t| t["kind"][0] == "custom-build");
+        let key = (word(package, "name").to_owned(), word(package, "version").to_owned());
+        (key, (manifest.with_file_name("src"), script))
+    };
+    list(&metadata, "packages").iter().map(read).collect()
+}
+
+/// Whether a directory has code that the compiler does not vouch for.
+fn has_unsafe(directory: &Path) -> bool {
+    let code = |line: &str| {
+        let line = line.split("//").next().unwrap_or_default().replace("unsafe{", "unsafe {");
+        ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"].iter().any(|word| line.contains(word))
+    };
+    std::fs::read_dir(directory).into_iter().flatten().flatten().any(|entry| {
+        let path = entry.path();
+        let rust = path.extension().is_some_and(|e| e == "rs");
+        (path.is_dir() && has_unsafe(&path))
+            || (rust && std::fs::read_to_string(path).is_ok_and(|text| text.lines().any(code)))
+    })
+}
+
+/// All that a crate brings, at build time too.
+fn below(links: &BTreeMap<Crate, BTreeSet<Crate>>, of: &Crate) -> usize {
+    let (mut found, mut todo) = (BTreeSet::new(), vec![of]);
+    while let Some(next) = todo.pop() {
+        todo.extend(links[next].iter().filter(|l| found.insert(*l)));
+    }
+    found.len()
+}
+
+/// The names of the direct dependencies as crates.io knows them, and whether the program has them, not only its tests.
+fn direct() -> BTreeMap<String, bool> {
+    let mut direct = BTreeMap::new();
+    let workspace = &toml("Cargo.toml")["workspace"]["dependencies"];
+    for manifest in ["Cargo.toml", "checks/Cargo.toml"] {
+        let whole = toml(manifest);
+        for section in ["dependencies", "build-dependencies", "dev-dependencies"] {
+            for name in whole[section].as_object().into_iter().flatten().map(|(name, _)| name) {
+                let name = workspace[name]["package"].as_str().unwrap_or(name);
+                if !name.starts_with("preflight") {
+                    *direct.entry(name.to_owned()).or_default() |= section != "dev-dependencies";
+                }
+            }
+        }
+    }
+    direct
+}
+
+#[test]
+fn what_is_said_of_each_dependency_is_true() {
+    let text = include_str!("../docs/dependencies.md");
+    let table = text.split_once("## Who keeps them, and what they bring").expect("the section").1;
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| crate "))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let direct = direct();
+    let named: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(
+        named,
+        direct.keys().collect::<Vec<_>>(),
+        "the rows are those of the direct dependencies, in order"
+    );
+    let (sources, built, tested) = (sources(), links("normal,build"), links("normal,build,dev"));
+    let mut wrong = Vec::new();
+    for row in rows {
+        let [name, keeper, ..] = row[..] else { panic!("{row:?}") };
+        let links = if direct[name] { &built } else { &tested };
+        let found = links.keys().find(|(n, _)| n == name).expect(name);
+        let (source, script) = &sources[found];
+        let brings = below(links, found);
+        let yes = |so: bool| if so { "yes" } else { "no" };
+        let right =
+            format!("| {name} | {keeper} | {brings} | {} | {} |", yes(has_unsafe(source)), yes(*script));
+        if right != format!("| {} |", row.join(" | ")) || keeper.is_empty() {
+            wrong.push(right);
+        }
+    }
+    assert!(wrong.is_empty(), "docs/dependencies.md should have\n{}", wrong.join("\n"));
 }
