@@ -4,6 +4,7 @@
 //! below a rule, which no glob crate answers, and the same few lines do both.
 
 use preflight_checks::names::nearest;
+use std::mem;
 
 /// A pattern over rule ids and finding ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +32,9 @@ impl Glob {
     }
 
     /// Which positions of the pattern can be reached once `text` is read. One pass over the text for each
-    /// position, never more: there is no backtracking to blow up.
+    /// position, never more: there is no backtracking to blow up. Most texts are told by their first letters.
     fn after(&self, text: &str) -> Vec<bool> {
-        let skip_stars = |alive: &mut Vec<bool>| {
+        let skip_stars = |alive: &mut [bool]| {
             for i in 0..self.0.len() {
                 if alive[i] && self.0[i] == '*' {
                     alive[i + 1] = true;
@@ -43,8 +44,9 @@ impl Glob {
         let mut alive = vec![false; self.0.len() + 1];
         alive[0] = true;
         skip_stars(&mut alive);
+        let mut next = alive.clone();
         for c in text.chars() {
-            let mut next = vec![false; self.0.len() + 1];
+            next.fill(false);
             for (i, p) in self.0.iter().enumerate().filter(|(i, _)| alive[*i]) {
                 match p {
                     '*' => next[i] = true,
@@ -54,7 +56,10 @@ impl Glob {
                 }
             }
             skip_stars(&mut next);
-            alive = next;
+            mem::swap(&mut alive, &mut next);
+            if !alive.contains(&true) {
+                break;
+            }
         }
         alive
     }

@@ -112,17 +112,21 @@ impl Rest<'_> {
             kind::INT => Kind::Int(i128::from_le_bytes(self.array()?), self.text()?),
             kind::FLOAT => Kind::Float(f64::from_le_bytes(self.array()?), self.text()?),
             kind::STR => Kind::Str(self.text()?),
-            kind::SEQ => {
-                let count = self.count()?;
-                Kind::Seq((0..count).map(|_| self.value(depth + 1)).collect::<Option<_>>()?)
-            }
-            kind::MAP => {
-                let count = self.count()?;
-                Kind::Map((0..count).map(|_| self.entry(depth + 1)).collect::<Option<_>>()?)
-            }
+            kind::SEQ => Kind::Seq(self.many(|rest| rest.value(depth + 1))?),
+            kind::MAP => Kind::Map(self.many(|rest| rest.entry(depth + 1))?),
             _ => return None,
         };
         Some(Value { span, kind })
+    }
+
+    /// So many as the next number says, in one piece of memory: `collect` would have it grow, as any of them may be missing.
+    fn many<T>(&mut self, one: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let count = self.count()?;
+        let mut all = Vec::with_capacity(count);
+        for _ in 0..count {
+            all.push(one(self)?);
+        }
+        Some(all)
     }
 
     fn entry(&mut self, depth: usize) -> Option<(Key, Value)> {
