@@ -34,10 +34,11 @@ install: ## install what `make build` built: PREFIX (/usr/local) below DESTDIR
 	install -D -m 644 share/preflight.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/preflight
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions share/_preflight
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d share/preflight.fish
-dist: ## one static file for any x86-64 Linux, and its SHA-256, in dist/
+dist: ## one static file for any x86-64 Linux, its SHA-256, and what is linked into it (CycloneDX), in dist/
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC)
 	install -D -m 755 $(TARGET_DIR)/$(STATIC)/release/preflight dist/$(DIST)
 	cd dist && sha256sum $(DIST) >$(DIST).sha256
+	build/sbom.py dist/$(DIST) $(STATIC) >dist/$(DIST).cdx.json
 layout: ## learn anew what usual runs execute, for the layout of that file (needs valgrind)
 	CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC)
 	build/layout.py $(TARGET_DIR)/$(STATIC)/release/preflight

@@ -54,6 +54,7 @@ main() {
         fail "$file wants shared libraries"
     fi
     (cd "$(dirname "$file")" && sha256sum --check --quiet "$(basename "$file").sha256") || fail "the SHA-256 differs"
+    grep --quiet "\"content\": \"$(sha256sum <"$file" | cut -d ' ' -f 1)\"" "$file.cdx.json" || fail "the bill of materials is of another file"
 
     local namespaces=(unshare --mount --propagation private)
     ((EUID == 0)) || namespaces+=(--user --map-root-user)
