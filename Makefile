@@ -7,6 +7,8 @@ STATIC ?= x86_64-unknown-linux-gnu
 # Of `make vm` a part only: VM='--kernel 6.12 --mode hybrid'.
 VM ?=
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+# What it builds is static, and where it was built is not to be seen in it.
+SEALED = CARGO='$(CARGO)' build/sealed.sh $(STATIC)
 DIST = preflight-$(VERSION)-$(firstword $(subst -, ,$(STATIC)))-linux
 
 help: ## list the targets
@@ -35,15 +37,17 @@ install: ## install what `make build` built: PREFIX (/usr/local) below DESTDIR
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions share/_preflight
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d share/preflight.fish
 dist: ## one static file for any x86-64 Linux, its SHA-256, and what is linked into it (CycloneDX), in dist/
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC)
+	$(SEALED) build --release
 	install -D -m 755 $(TARGET_DIR)/$(STATIC)/release/preflight dist/$(DIST)
 	cd dist && sha256sum $(DIST) >$(DIST).sha256
 	build/sbom.py dist/$(DIST) $(STATIC) >dist/$(DIST).cdx.json
+dist-repro: dist ## build that file once more, elsewhere, and compare the bytes (as long as `make dist` from nothing)
+	build/repro.sh dist/$(DIST)
 layout: ## learn anew what usual runs execute, for the layout of that file (needs valgrind)
-	CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC)
+	CARGO_PROFILE_RELEASE_STRIP=none $(SEALED) build --release
 	build/layout.py $(TARGET_DIR)/$(STATIC)/release/preflight
 dist-test: dist ## run that file in an empty chroot with only /proc and /sys (root or user namespaces), and panic as it would
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC) --example panics
+	$(SEALED) build --release --example panics
 	$(TARGET_DIR)/$(STATIC)/release/examples/panics
 	tests/dist.sh dist/$(DIST)
 vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and kills against their memory (Debian only)
@@ -51,4 +55,4 @@ vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and 
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf dist
-.PHONY: help build test lint deny docs book install dist layout dist-test vm clean
+.PHONY: help build test lint deny docs book install dist dist-repro layout dist-test vm clean

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Runs cargo so that what it builds is static and does not show where it was built: `make dist-repro` holds it to that.
+#
+# usage: sealed.sh TARGET SUBCOMMAND...
+set -euo pipefail
+
+main() {
+    local target=$1 cargo=${CARGO:-cargo} home=${CARGO_HOME:-$HOME/.cargo} flags=(-Ctarget-feature=+crt-static) sources
+    shift
+    # Panics and logs name the file that they come from. Of several names for a directory the last one counts.
+    flags+=("--remap-path-prefix=$PWD=." "--remap-path-prefix=$(realpath -m "${CARGO_TARGET_DIR:-target}")=target")
+    # How the directory of crates.io is called depends on cargo's configuration; it is there when they were fetched.
+    "$cargo" fetch --locked --target "$target"
+    for sources in "$home"/registry/src/*/; do
+        flags+=("--remap-path-prefix=${sources%/}=crates")
+    done
+    CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf %s "${flags[*]}") "$cargo" "$@" --locked --target "$target"
+}
+
+main "$@"
