@@ -50,9 +50,11 @@ dist-test: dist ## run that file in an empty chroot with only /proc and /sys (ro
 	$(SEALED) build --release --example panics
 	$(TARGET_DIR)/$(STATIC)/release/examples/panics
 	tests/dist.sh dist/$(DIST)
+bench: dist ## how long whole runs of that file take, beside a floor, and which budgets hold (docs/bench.md)
+	build/bench.py dist/$(DIST)
 vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and kills against their memory (Debian only)
 	tests/vm/run.py $(VM) dist/$(DIST)
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf dist
-.PHONY: help build test lint deny docs book install dist dist-repro layout dist-test vm clean
+.PHONY: help build test lint deny docs book install dist dist-repro layout dist-test bench vm clean
