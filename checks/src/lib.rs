@@ -35,3 +35,5 @@ pub use check::{BoundCheck, Check, DynCheck, Meta};
 pub use evidence::{Evidence, Proof, Unknown};
 pub use finding::{Cause, Finding, Findings, Outcome, Remedy, Risk, Severity};
 pub use node::Node;
+#[cfg(feature = "fuzzing")]
+pub use node::fuzzing;

@@ -18,6 +18,8 @@ pub use allow::{Allow, Allowed};
 pub use door::{Access, Door, FileKind, Filesystem as FilesystemType, ReadError, ReadErrorKind, Then};
 pub use filesystem::Filesystem;
 pub use memory::Memory;
+#[cfg(feature = "fuzzing")]
+pub use probe::fuzzing;
 pub(crate) use probe::micros;
 pub use probe::{Answer, Ended, Identity, LogKind, Probe, Probed};
 pub use watch::Watch;

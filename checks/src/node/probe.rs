@@ -5,6 +5,8 @@ mod answer;
 mod connect;
 mod cri;
 mod disk;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod kernel_log;
 mod listeners;
 mod lookup;

@@ -101,7 +101,7 @@ fn tls_fault(error: &io::Error) -> String {
     }
 }
 
-fn ended(result: io::Result<Head>) -> String {
+pub(super) fn ended(result: io::Result<Head>) -> String {
     match result {
         Ok(Head { status, body }) if body.is_empty() => format!(" status={status}"),
         Ok(Head { status, body }) => format!(" body={} status={status}", hex(&body)),
@@ -132,7 +132,7 @@ fn authority(request: &Request<'_>) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-fn exchange(stream: &mut (impl Read + Write), request: &Request<'_>) -> io::Result<Head> {
+pub(super) fn exchange(stream: &mut (impl Read + Write), request: &Request<'_>) -> io::Result<Head> {
     let authority = authority(request);
     // A proxy wants the whole address (RFC 9112, 3.2.2).
     let start = if request.by_proxy && !request.tls { format!("http://{authority}") } else { String::new() };
@@ -149,7 +149,7 @@ fn exchange(stream: &mut (impl Read + Write), request: &Request<'_>) -> io::Resu
 }
 
 /// What is read of an answer.
-struct Head {
+pub(super) struct Head {
     status: u16,
     /// The body, where it was wanted.
     body: Vec<u8>,

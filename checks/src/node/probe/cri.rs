@@ -21,13 +21,34 @@ const UNIMPLEMENTED: u32 = 12;
 /// `no CRI: …`.
 pub(super) fn ask(socket: &str, millis: u32) -> io::Result<Result<String, String>> {
     let session = Session::open(socket, Duration::from_millis(millis.into()))?;
-    Ok(match session.run(conversation) {
+    Ok(told(session.run(conversation)))
+}
+
+fn told(result: Result<Map<String, Value>, Fault>) -> Result<String, String> {
+    match result {
         Ok(told) => Ok(format!("ok, {}", Value::Object(told))),
         Err(Fault::TimedOut) => Err("ETIMEDOUT".to_owned()),
         Err(Fault::Status(UNIMPLEMENTED, message)) => Err(format!("no CRI: {message}")),
         Err(Fault::Status(code, message)) => Err(format!("gRPC status {code}: {message}")),
         Err(Fault::Protocol(why)) => Err(format!("not gRPC: {why}")),
-    })
+    }
+}
+
+/// For fuzz/: the answer where the server says each of these parts as soon as nothing else is to be done.
+#[cfg(feature = "fuzzing")]
+pub(super) fn ask_script(parts: &[&[u8]]) -> Result<String, String> {
+    told(grpc::script(parts, conversation))
+}
+
+/// For fuzz/: what is told where every question is answered by these bytes.
+#[cfg(feature = "fuzzing")]
+pub(super) fn ask_messages(bytes: &[u8]) -> Result<String, String> {
+    let wrong = |fault: Fault| fault.to_string();
+    let mut told = Map::new();
+    told.extend(named("v1", &grpc::unframed::<VersionResponse>(bytes).map_err(wrong)?));
+    told.extend(grpc::unframed::<StatusResponse>(bytes).map_err(wrong)?.told());
+    told.extend(grpc::unframed::<RuntimeConfigResponse>(bytes).map_err(wrong)?.told());
+    Ok(Value::Object(told).to_string())
 }
 
 /// One question after the other over one connection.

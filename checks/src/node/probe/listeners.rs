@@ -33,12 +33,16 @@ pub(super) fn dump() -> Result<String, Errno> {
         request[4..8].copy_from_slice(&LISTENING.to_ne_bytes());
         socket.dump(BY_FAMILY, &request, &mut |message| told.extend(listener(message)))?;
     }
-    Ok(format!("ok, {}", told.join("; ")))
+    Ok(answer(&told))
+}
+
+pub(super) fn answer(listeners: &[String]) -> String {
+    format!("ok, {}", listeners.join("; "))
 }
 
 /// One listener (`struct inet_diag_msg`): family, state, timer, retransmits; ports and addresses, in the order of the network;
 /// at its end the inode.
-fn listener(message: &[u8]) -> Option<String> {
+pub(super) fn listener(message: &[u8]) -> Option<String> {
     let (fixed, attributes) = message.split_at_checked(MESSAGE)?;
     let port = u16::from_be_bytes(fixed.get(4..6)?.try_into().ok()?);
     let address: IpAddr = match fixed.first()? {

@@ -114,7 +114,7 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 /// The addresses in an answer, sorted: servers change the order from one to the next.
-fn read(bytes: &[u8], kind: TYPE) -> Result<String, String> {
+pub(super) fn read(bytes: &[u8], kind: TYPE) -> Result<String, String> {
     let packet = Packet::parse(bytes).map_err(|e| format!("an answer that is none: {e}"))?;
     match packet.rcode() {
         RCODE::NoError => {}

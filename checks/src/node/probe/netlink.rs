@@ -53,7 +53,7 @@ impl Netlink {
 }
 
 /// The messages of one datagram; true where the last of all is among them.
-fn messages(mut rest: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<bool, Errno> {
+pub(super) fn messages(mut rest: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<bool, Errno> {
     while let Some(length) = word(rest, 0) {
         let length = length as usize;
         let message = rest.get(..length).filter(|m| m.len() >= HEADER).ok_or(Errno::BADMSG)?;

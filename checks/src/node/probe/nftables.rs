@@ -13,7 +13,7 @@ use std::{
 /// `NFNL_SUBSYS_NFTABLES`, `NFT_MSG_GETCHAIN`, `NFT_MSG_GETRULE`.
 const SUBSYSTEM: u16 = 10;
 const GET_CHAIN: u16 = 4;
-const GET_RULE: u16 = 7;
+pub(super) const GET_RULE: u16 = 7;
 /// The most chains that are looked at: kube-proxy makes some for every Service.
 const CHAINS: usize = 200_000;
 
@@ -38,8 +38,16 @@ type Name = (u8, String, String);
 /// of all chains that packets can come to from there.
 pub(super) fn dump() -> Result<String, Errno> {
     let socket = Netlink::open(netlink::NETFILTER)?;
+    dump_by(&|what, each| socket.dump(SUBSYSTEM << 8 | what, &[0; 4], each))
+}
+
+/// What gives all messages of one kind, one after the other.
+type Dump<'a> = dyn Fn(u16, &mut dyn FnMut(&[u8])) -> Result<(), Errno> + 'a;
+
+/// The same of what anybody dumps.
+pub(super) fn dump_by(dump: &Dump<'_>) -> Result<String, Errno> {
     let mut chains: BTreeMap<Name, Chain> = BTreeMap::new();
-    dump_of(&socket, GET_CHAIN, &mut |family, attributes| {
+    dump_of(dump, GET_CHAIN, &mut |family, attributes| {
         if let Some((name, chain)) = chain(family, attributes)
             && chains.len() <= CHAINS
         {
@@ -50,7 +58,7 @@ pub(super) fn dump() -> Result<String, Errno> {
         return Err(Errno::FBIG);
     }
     if chains.values().any(|chain| chain.hook.is_some()) {
-        dump_of(&socket, GET_RULE, &mut |family, attributes| {
+        dump_of(dump, GET_RULE, &mut |family, attributes| {
             let (Some(table), Some(name)) = (text(attributes, 1), text(attributes, 2)) else { return };
             if let Some(chain) = chains.get_mut(&(family, table, name)) {
                 chain.rules += 1;
@@ -62,8 +70,8 @@ pub(super) fn dump() -> Result<String, Errno> {
 }
 
 /// The family and the attributes of everything of one kind (`struct nfgenmsg`: family, version, and a number).
-fn dump_of(socket: &Netlink, what: u16, each: &mut dyn FnMut(u8, &[u8])) -> Result<(), Errno> {
-    socket.dump(SUBSYSTEM << 8 | what, &[0; 4], &mut |message| {
+fn dump_of(dump: &Dump<'_>, what: u16, each: &mut dyn FnMut(u8, &[u8])) -> Result<(), Errno> {
+    dump(what, &mut |message| {
         if let (Some(family), Some(attributes)) = (message.first(), message.get(4..)) {
             each(*family, attributes);
         }

@@ -8,10 +8,12 @@
 mod bus;
 mod wire;
 
+use super::unix;
 use bus::{Bus, Fault, Refusal};
 use serde_json::{Map, Value as Json, json};
 use std::{
     io::{self, ErrorKind},
+    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 use wire::{Call, Reader, Value};
@@ -21,7 +23,7 @@ use wire::{Call, Reader, Value};
 pub(super) const PRIVATE: &str = "/run/systemd/private";
 const BUS: &str = "/run/dbus/system_bus_socket";
 
-const MANAGER: &str = "org.freedesktop.systemd1";
+pub(super) const MANAGER: &str = "org.freedesktop.systemd1";
 const ROOT: &str = "/org/freedesktop/systemd1";
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
@@ -48,8 +50,18 @@ pub(super) fn ask_at(
     millis: u32,
 ) -> io::Result<Result<String, String>> {
     let until = Instant::now() + Duration::from_millis(millis.into());
-    let asked = Bus::open(path, destination, until).and_then(|mut bus| conversation(&mut bus, units));
-    match asked {
+    ask_over(unix::connect(path), destination, units, until)
+}
+
+/// The same over a connection.
+pub(super) fn ask_over(
+    stream: io::Result<UnixStream>,
+    destination: Option<&'static str>,
+    units: &[String],
+    until: Instant,
+) -> io::Result<Result<String, String>> {
+    let bus = stream.map_err(Fault::from).and_then(|stream| Bus::open(stream, destination, until));
+    match bus.and_then(|mut bus| conversation(&mut bus, units)) {
         Ok(told) => Ok(Ok(format!("ok, {}", Json::Object(told)))),
         Err(Fault::Io(e)) => Err(e),
         Err(Fault::TimedOut) => Err(ErrorKind::TimedOut.into()),

@@ -204,7 +204,7 @@ fn framed(message: &impl Message) -> Bytes {
     bytes.into()
 }
 
-fn unframed<A: Message + Default>(bytes: &[u8]) -> Result<A, Fault> {
+pub(super) fn unframed<A: Message + Default>(bytes: &[u8]) -> Result<A, Fault> {
     let wrong = |why: &str| Fault::Protocol(format!("an answer that is no message: {why}"));
     let Some((head, body)) = bytes.split_first_chunk::<5>() else { return Err(wrong("too short")) };
     let [compressed, length @ ..] = *head;
@@ -279,6 +279,11 @@ impl AsyncWrite for Socket {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(feature = "fuzzing")]
+mod script;
+#[cfg(feature = "fuzzing")]
+pub(super) use script::script;
 
 #[cfg(test)]
 mod tests;

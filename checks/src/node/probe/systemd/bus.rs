@@ -1,7 +1,7 @@
 //! A connection over which D-Bus is spoken, with systemd itself or by way of the bus, within a time limit.
 
 use super::{
-    super::unix::{self, wait},
+    super::unix::wait,
     wire::{Call, ERROR, FIXED, Message, RETURN, Reader},
 };
 use rustix::{event::PollFlags, process::geteuid};
@@ -61,9 +61,12 @@ pub(super) struct Bus {
 }
 
 impl Bus {
-    /// Connects and shakes hands. With a `destination` there is a bus in between, which has to be greeted.
-    pub(super) fn open(path: &str, destination: Option<&'static str>, until: Instant) -> Result<Self, Fault> {
-        let stream = unix::connect(path)?;
+    /// Shakes hands. With a `destination` there is a bus in between, which has to be greeted.
+    pub(super) fn open(
+        stream: UnixStream,
+        destination: Option<&'static str>,
+        until: Instant,
+    ) -> Result<Self, Fault> {
         let mut bus = Self { stream, until, destination, serial: 0, input: Vec::new(), total: 0 };
         // The kernel tells the other side who we are; the number is only compared with that (AUTH EXTERNAL, in hexadecimal).
         let user: String =
