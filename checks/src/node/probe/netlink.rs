@@ -61,8 +61,12 @@ pub(super) fn messages(mut rest: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<b
         match kind {
             DONE => return Ok(true),
             ERROR => {
-                let code = word(message, HEADER).ok_or(Errno::BADMSG)?.cast_signed();
-                return if code == 0 { Ok(true) } else { Err(Errno::from_raw_os_error(-code)) };
+                return match word(message, HEADER).map(u32::cast_signed) {
+                    Some(0) => Ok(true),
+                    // What is no number of an error can't be made one (MAX_ERRNO, include/linux/err.h).
+                    Some(code @ -4095..0) => Err(Errno::from_raw_os_error(-code)),
+                    _ => Err(Errno::BADMSG),
+                };
             }
             _ => each(message.get(HEADER..).unwrap_or_default()),
         }
@@ -119,11 +123,19 @@ pub(super) mod tests {
 
     #[test]
     fn errors_of_the_kernel() {
-        let mut message = 20_u32.to_ne_bytes().to_vec();
-        message.extend(ERROR.to_ne_bytes());
-        message.extend([0; 10]);
-        message.extend((-1_i32).to_ne_bytes());
-        assert_eq!(messages(&message, &mut |_| {}), Err(Errno::PERM));
+        for (code, says) in [
+            (-1, Err(Errno::PERM)),
+            (0, Ok(true)),
+            (-4096, Err(Errno::BADMSG)),
+            (1, Err(Errno::BADMSG)),
+            (i32::MIN, Err(Errno::BADMSG)),
+        ] {
+            let mut message = 20_u32.to_ne_bytes().to_vec();
+            message.extend(ERROR.to_ne_bytes());
+            message.extend([0; 10]);
+            message.extend(code.to_ne_bytes());
+            assert_eq!(messages(&message, &mut |_| {}), says, "{code}");
+        }
     }
 
     proptest! {
