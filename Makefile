@@ -6,6 +6,9 @@ TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),target)
 STATIC ?= x86_64-unknown-linux-gnu
 # Of `make vm` a part only: VM='--kernel 6.12 --mode hybrid'.
 VM ?=
+# Of `make fuzz` one target only, and for how many seconds each runs: FUZZ=rpm FUZZ_SECONDS=60.
+FUZZ ?=
+FUZZ_SECONDS ?= 600
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 # What it builds is static, and where it was built is not to be seen in it.
 SEALED = CARGO='$(CARGO)' build/sealed.sh $(STATIC)
@@ -54,7 +57,9 @@ bench: dist ## how long whole runs of that file take, beside a floor, and which 
 	build/bench.py dist/$(DIST)
 vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and kills against their memory (Debian only)
 	tests/vm/run.py $(VM) dist/$(DIST)
+fuzz: ## feed every parser with what no node would say, ten minutes each: FUZZ=TARGET FUZZ_SECONDS=N (CONTRIBUTING.md)
+	fuzz/run $(FUZZ_SECONDS) $(FUZZ)
 clean: ## remove what was built
 	$(CARGO) clean
-	rm -rf dist
-.PHONY: help build test lint deny docs book install dist dist-repro layout dist-test bench vm clean
+	rm -rf dist fuzz/target
+.PHONY: help build test lint deny docs book install dist dist-repro layout dist-test bench vm fuzz clean
