@@ -27,6 +27,7 @@ pub(super) const MANAGER: &str = "org.freedesktop.systemd1";
 const ROOT: &str = "/org/freedesktop/systemd1";
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
+const ANOTHER_TYPE: Fault = Fault::Protocol("a property of another type");
 /// What is answered for a unit that is not loaded.
 const NOT_LOADED: &str = "org.freedesktop.systemd1.NoSuchUnit";
 
@@ -80,7 +81,10 @@ fn conversation(bus: &mut Bus, units: &[String]) -> Result<Map<String, Json>, Fa
     let mut answers = bus.call(&calls)?.into_iter();
     let mut told = Map::new();
     match answers.next() {
-        Some(Ok(body)) => drop(told.insert("version".to_owned(), plain(&body)?)),
+        Some(Ok(body)) => match plain(&body)? {
+            version @ Json::String(_) => drop(told.insert("version".to_owned(), version)),
+            _ => return Err(ANOTHER_TYPE),
+        },
         // Who does not tell its version tells nothing: the bus has no systemd, or lets nobody ask it.
         Some(Err(Refusal { name, text })) => return Err(Fault::Rejected(format!("{name}: {text}"))),
         None => {}
@@ -125,7 +129,7 @@ fn get<'a>(path: &'a str, arguments: &'a [&'a str]) -> Call<'a> {
 }
 
 fn plain(body: &[u8]) -> Result<Json, Fault> {
-    let value = Reader::new(body).variant().ok_or(Fault::Protocol("a property of another type"))?;
+    let value = Reader::new(body).variant().ok_or(ANOTHER_TYPE)?;
     Ok(match value {
         Value::Bool(value) => value.into(),
         Value::Number(value) => value.into(),

@@ -135,6 +135,8 @@ fn who_speaks_something_else_or_nothing() {
     );
     assert!(fault(OK, Box::new(|_| b"HTTP/1.1 400 Bad Request".to_vec())).starts_with("not D-Bus"));
     assert!(fault(OK, Box::new(|to| returns(to, b"\x01t\0\0\0\0\0\0"))).starts_with("not D-Bus"));
+    // A version that is no text.
+    assert!(fault(OK, Box::new(|to| returns(to, &variant(&Value::Number(257))))).starts_with("not D-Bus"));
     let denied = |to| answer(ERROR, to, Some("org.freedesktop.DBus.Error.AccessDenied"), &string("no"));
     assert_eq!(fault(OK, Box::new(denied)), "rejected: org.freedesktop.DBus.Error.AccessDenied: no");
 }
