@@ -96,12 +96,20 @@ fn container(node: &Node) -> Option<(Kind, Evidence)> {
     }
     // Root sees every process, whatever hidepid= the /proc is mounted with.
     let told = node.origin() == Origin::Live && (pid_2.bytes().is_ok() || pid_2.is_missing());
-    if told && node.user() == Some(0) && !first_pid_namespace && node.read("/proc/1/comm").bytes().is_ok() {
-        let evidence = match pid_2.text() {
-            Ok(comm) => pid_2.quote(format!("{}, not kthreadd: not the first PID namespace", comm.trim())),
-            Err(_) => pid_2.quote("does not exist: not the first PID namespace"),
-        };
-        return in_container(evidence);
+    if told && node.user() == Some(0) && !first_pid_namespace {
+        let init = node.read("/proc/1/comm");
+        match (init.bytes(), pid_2.text()) {
+            (Ok(_), Ok(comm)) => {
+                let seen = format!("{}, not kthreadd: not the first PID namespace", comm.trim());
+                return in_container(pid_2.quote(seen));
+            }
+            (Ok(_), Err(_)) => {
+                return in_container(pid_2.quote("does not exist: not the first PID namespace"));
+            }
+            // Whether this /proc shows processes at all, process 1 would tell.
+            (Err(e), _) if !e.is_missing() => return Some((Kind::Unknown, e.evidence())),
+            (Err(_), _) => {}
+        }
     }
     // A cgroup2 mount shows another cgroup than the real root only from inside a cgroup namespace
     // (cgroup_namespaces(7)), which is what container managers make.

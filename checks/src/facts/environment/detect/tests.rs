@@ -39,6 +39,9 @@ fn containers() {
     let inside = linux().file(PID_2, "bash\n").file("/proc/cpuinfo", QEMU);
     assert_eq!(kind(&inside), Kind::Container, "another process 2");
     assert_eq!(kind(&inside.clone().without(PID_2)), Kind::Container, "no process 2");
+    let hidden = inside.clone().without(PID_2).error("/proc/1/comm", ReadErrorKind::Denied("EACCES"));
+    assert_eq!(kind(&hidden), Kind::Unknown, "process 1 is there, and is not shown");
+    assert_eq!(kind(&inside.clone().without(PID_2).without("/proc/1/comm")), Kind::Vm, "no /proc");
     let user = inside.clone().without(PID_2).as_user(65534);
     assert_eq!(kind(&user), Kind::Vm, "hidepid may hide it from a user");
     assert_eq!(kind(&user.clone().file("/.dockerenv", "")), Kind::Container);
