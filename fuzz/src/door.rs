@@ -4,7 +4,7 @@ use preflight_checks::node::{
     Access, Allow, Answer, Door, FileKind, FilesystemType, Memory, Node, Origin, Probe, ReadError,
     ReadErrorKind,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// What ends a file in an input of several, and what stands between its path and its content. Texts of the kernel have neither.
 const END: u8 = 0x1e;
@@ -31,10 +31,8 @@ impl Given {
     #[must_use]
     pub fn files(data: &[u8]) -> Self {
         let mut given = Self::new();
-        for file in data.split(|byte| *byte == END).take(64) {
-            let Some(at) = file.iter().position(|byte| *byte == BETWEEN) else { continue };
-            let path = String::from_utf8_lossy(&file[..at]);
-            let content = &file[at + 1..];
+        for (path, content) in parts(data) {
+            let path = String::from_utf8_lossy(path);
             given.memory = match path.strip_suffix(" ->") {
                 Some(path) => given.memory.symlink(path, &String::from_utf8_lossy(content)),
                 None => given.memory.file(&path, content),
@@ -59,6 +57,19 @@ impl Given {
         self
     }
 
+    /// The same without what a file says: it may not be read.
+    #[must_use]
+    pub fn denied(mut self, path: &str) -> Self {
+        self.memory = self.memory.error(path, ReadErrorKind::Denied("EACCES"));
+        self.large.remove(path);
+        self
+    }
+
+    /// The paths of an input of several files.
+    pub fn paths(data: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
+        parts(data).map(|(path, _)| String::from_utf8_lossy(path))
+    }
+
     /// Answers this to every question.
     #[must_use]
     pub fn answers(mut self, answer: impl Into<String>) -> Self {
@@ -79,6 +90,14 @@ impl Given {
         let all = [Allow::Network, Allow::Exec, Allow::Write, Allow::Probe];
         Node::new(Arc::new(self.clone()), Arc::default()).allowing(all.into_iter().collect())
     }
+}
+
+/// Path and content of each file of an input.
+fn parts(data: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    data.split(|byte| *byte == END).take(64).filter_map(|file| {
+        let at = file.iter().position(|byte| *byte == BETWEEN)?;
+        Some((&file[..at], &file[at + 1..]))
+    })
 }
 
 impl Default for Given {

@@ -2,7 +2,7 @@
 
 use crate::Given;
 use preflight::policy::{Policy, Source};
-use preflight_checks::{Findings, Outcome};
+use preflight_checks::{Findings, Node, Outcome};
 use std::{collections::BTreeSet, fmt::Debug, sync::OnceLock};
 
 /// Rules that ask what the default profile does not.
@@ -22,12 +22,31 @@ pub fn judge(given: &Given, checks: &[&str]) {
     for check in checks {
         assert!(policy().rules.iter().any(|rule| rule.check.meta().id == *check), "no rule asks {check}");
     }
-    repeats(|| judged(given, &|check| checks.contains(&check)));
+    repeats(|| judged(&given.node(), &|check| checks.contains(&check)).told);
 }
 
 /// Asks all rules.
-pub fn judge_all(given: &Given) {
-    repeats(|| judged(given, &|_| true));
+pub fn judge_all(node: &dyn Fn() -> Node) {
+    repeats(|| judged(&node(), &|_| true).told);
+}
+
+/// Asks all rules, and again without what one file says: nothing gets better by that (law 3).
+pub fn judge_without(given: &Given, path: &str) {
+    let (before, after) =
+        (judged(&given.node(), &|_| true), judged(&given.clone().denied(path).node(), &|_| true));
+    for (rule, subject) in &before.bad {
+        let stands = after.bad.iter().any(|(r, s)| r == rule && s == subject);
+        assert!(
+            stands || after.unknown.contains(rule),
+            "{rule}/{subject} gets better where {path} can't be read: {:#?}",
+            before
+                .told
+                .iter()
+                .chain(&after.told)
+                .filter(|told| told.starts_with(rule.as_str()))
+                .collect::<Vec<_>>()
+        );
+    }
 }
 
 /// What gives the same each time.
@@ -37,22 +56,48 @@ pub fn repeats<T: Debug + PartialEq>(ask: impl Fn() -> T) -> T {
     first
 }
 
-fn judged(given: &Given, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
-    let node = given.node();
-    let mut told = Vec::new();
+/// What rules say of a node.
+#[derive(Default)]
+struct Judged {
+    /// All of it, as text.
+    told: Vec<String>,
+    /// Rule and subject of what is not as it should be, or not known.
+    bad: Vec<(String, String)>,
+    /// The rules of which something is not known.
+    unknown: BTreeSet<String>,
+}
+
+fn judged(node: &Node, wanted: &dyn Fn(&str) -> bool) -> Judged {
+    let mut all = Judged::default();
     for rule in policy().rules.iter().filter(|rule| wanted(rule.check.meta().id)) {
         let id = &rule.id;
         let mut out = Findings::default();
-        let end = rule.check.run(&node, &mut out);
+        let end = rule.check.run(node, &mut out);
         assert!(end.is_err() || !out.is_empty(), "{id} says nothing (law 1)");
+        if end.is_err() {
+            all.unknown.insert(id.clone());
+        }
         let mut subjects = BTreeSet::new();
         for (finding, _) in out.into_inner() {
-            let is_pass = *finding.outcome() == Outcome::Pass;
-            assert!(!is_pass || !finding.all_evidence().is_empty(), "{id}: a pass without evidence (law 2)");
-            assert!(subjects.insert(finding.subject().to_owned()), "{id}/{} twice", finding.subject());
-            told.push(format!("{id} {finding:?}"));
+            let subject = finding.subject();
+            assert!(subjects.insert(subject.to_owned()), "{id}/{subject} twice");
+            match finding.outcome() {
+                Outcome::Pass => {
+                    assert!(
+                        !finding.all_evidence().is_empty(),
+                        "{id}/{subject}: a pass without evidence (law 2)"
+                    );
+                }
+                Outcome::Problem => all.bad.push((id.clone(), subject.to_owned())),
+                Outcome::Undetermined(_) => {
+                    all.bad.push((id.clone(), subject.to_owned()));
+                    all.unknown.insert(id.clone());
+                }
+                Outcome::NotApplicable => {}
+            }
+            all.told.push(format!("{id} {finding:?}"));
         }
-        told.push(format!("{id} {end:?}"));
+        all.told.push(format!("{id} {end:?}"));
     }
-    told
+    all
 }

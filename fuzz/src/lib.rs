@@ -4,4 +4,4 @@ mod door;
 mod laws;
 
 pub use door::Given;
-pub use laws::{judge, judge_all, repeats};
+pub use laws::{judge, judge_all, judge_without, repeats};
