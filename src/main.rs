@@ -3,5 +3,6 @@
 use std::{env, process::ExitCode};
 
 fn main() -> ExitCode {
+    preflight_checks::node::share_memory_among_threads();
     preflight::cli::main(env::args_os())
 }

@@ -22,6 +22,7 @@ pub use memory::Memory;
 pub use probe::fuzzing;
 pub(crate) use probe::micros;
 pub use probe::{Answer, Ended, Identity, LogKind, Probe, Probed};
+pub use sys::share_memory_among_threads;
 pub use watch::Watch;
 
 use crate::evidence::{Evidence, Unknown};

@@ -393,7 +393,7 @@ mod tests {
             root: root.to_owned(),
             point: "/c".to_owned(),
             fs_type: "cgroup2".to_owned(),
-            options: String::new(),
+
             propagation: None,
             line: String::new(),
         };
@@ -412,7 +412,7 @@ mod tests {
         fn never_panics(text in "([a-z_0-9 :/.,]|\n){0,200}", root in "[/a-c.]{0,8}", path in "[/a-c.]{0,20}") {
             let _ = (descendants(&text), tasks_of_machine(&text), own_legacy_cgroup(&text, "pids"), Bound::parse(&text));
             let point = "/c".to_owned();
-            let mount = Mount { ids: None, root, point, fs_type: String::new(), options: String::new(), propagation: None, line: String::new() };
+            let mount = Mount { ids: None, root, point, fs_type: String::new(), propagation: None, line: String::new() };
             for directory in directories(&mount, &path).unwrap_or_default() {
                 prop_assert!(directory.starts_with("/c") && !directory.contains("//"));
             }
