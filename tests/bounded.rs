@@ -93,8 +93,9 @@ fn what_unpacks_to_a_gigabyte_is_not_unpacked_whole() {
 
 #[test]
 fn a_hundred_thousand_of_anything_fit() {
+    type Table = (&'static str, fn(usize) -> String);
     let lines = |line: fn(usize) -> String| (0..100_000).map(line).collect::<String>();
-    let tables: [(&str, fn(usize) -> String); 6] = [
+    let tables: [Table; 6] = [
         ("/proc/self/mountinfo", |i| {
             format!("{i} 1 0:{i} / /mnt/{i} rw,relatime - tmpfs tmpfs rw,size=1024k\n")
         }),
