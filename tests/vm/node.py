@@ -1,6 +1,7 @@
 """Compares what preflight says of a node whose modules are loaded bit by bit with what was done to it (guest/node.sh)."""
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -67,9 +68,46 @@ CASES = [
 ]
 
 
+# From which Linux on a run can be held by each, and how much of Landlock it then has (Documentation/userspace-api/landlock.rst:
+# files from 5.13, truncation from 6.2, TCP from 6.7, devices from 6.10).
+LANDLOCK = [((6, 10), 'INFO preflight::run::confine: confined by="Landlock" how="all of it"'),
+            ((5, 13), 'INFO preflight::run::confine: confined by="Landlock" how="as far as this kernel goes"'),
+            ((0, 0), 'INFO preflight::run::confine: not confined by="Landlock"')]
+# The largest capture of a usual node, in bytes.
+LARGEST = 1_000_000
+
+
 def compare(out):
     """What is right in one boot, in a line, and all that is not, in words."""
-    return f"{len(CASES)} findings compared", list(wrong(out))
+    return f"{len(CASES)} findings compared", [*wrong(out), *not_captured(out), *not_confined(out)]
+
+
+def not_captured(out):
+    """Where a capture says something else than the run that it was made of."""
+    def findings(name):
+        all_of_it = json.loads((out / f"{name}.json").read_text())["findings"]
+        return [{key: value for key, value in finding.items() if key != "durationMs"} for finding in all_of_it]
+
+    try:
+        live, replayed, whole = (findings(name) for name in ("live", "replayed", "whole"))
+    except (OSError, ValueError) as error:
+        yield f"capture: no report ({error}): {lines(out / 'captured')} {lines(out / 'replayed.err')}"
+        return
+    yield from (f"live: {one}\ncaptured: {two}" for one, two in zip(live, replayed) if one != two)
+    if len(live) != len(replayed) or len(whole) < 80:
+        yield f"{len(live)} findings live, {len(replayed)} captured, {len(whole)} of the default profile"
+    if (size := (out / "node.pfcap").stat().st_size) > LARGEST:
+        yield f"a capture of {size} bytes"
+
+
+def not_confined(out):
+    """What a run should have taken from itself on this kernel, and has not."""
+    log = "\n".join(lines(out / "confined"))
+    major, minor = re.search(r"(\d+)\.(\d+)", out.parent.name).groups()
+    landlock = next(text for since, text in LANDLOCK if (int(major), int(minor)) >= since)
+    for want in (landlock, 'confine: confined by="capabilities"', 'confine: confined by="seccomp"'):
+        if want not in log:
+            yield f"{want} was expected:\n{log}"
 
 
 def wrong(out):

@@ -1,8 +1,11 @@
 //! A capture as a file: gzip (RFC 1952) of one JSON document a line, the first of them the [`Header`], each other one a
 //! question and its answer. `zcat node.pfcap | jq` reads it.
 
-use super::{Answers, Look, Seen, redact};
-use crate::node::{Access, Allow, Answer, FileKind, FilesystemType, ReadError, ReadErrorKind};
+use super::{Answers, Captured, Look, Seen, redact};
+use crate::{
+    facts::btf,
+    node::{Access, Allow, Answer, FileKind, FilesystemType, Node, ReadError, ReadErrorKind},
+};
 use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,6 +13,7 @@ use std::{
     collections::BTreeSet,
     fmt,
     io::{self, BufRead, BufReader, Read, Write},
+    sync::Arc,
 };
 
 /// The version of the format.
@@ -170,6 +174,7 @@ impl Capture {
     /// A capture of these answers, from which secrets are taken.
     #[must_use]
     pub fn new(header: Header, mut answers: Answers) -> Self {
+        reduce_types(&header, &mut answers);
         let mut redacted = BTreeSet::new();
         for (look, answer) in &mut answers {
             if redact::answer(look, answer) {
@@ -233,6 +238,26 @@ impl Capture {
             }
         }
         Ok(Self { header, answers, redacted })
+    }
+}
+
+/// Puts what the kernel's type information says of cgroups in the place of the megabytes in which it was found.
+fn reduce_types(header: &Header, answers: &mut Answers) {
+    let is_part = |look: &Look| matches!(look, Look::Read(path) | Look::Part(path, ..) if path == btf::PATH);
+    let parts: Answers =
+        answers.iter().filter(|(look, _)| is_part(look)).map(|(l, a)| (l.clone(), a.clone())).collect();
+    if parts.is_empty() {
+        return;
+    }
+    let found = Capture { header: header.clone(), answers: parts, redacted: BTreeSet::new() };
+    let node = Node::new(Arc::new(Captured::new(found)), Arc::default());
+    // What could not be read, or says nothing, stays as it is.
+    if let Ok(types) = node.cgroup_types() {
+        let bytes = btf::reduced(types);
+        if btf::cgroup_types(&bytes).as_ref() == Ok(types) {
+            answers.retain(|look, _| !is_part(look));
+            answers.insert(Look::Read(btf::PATH.to_owned()), Ok(Seen::Bytes(bytes)));
+        }
     }
 }
 

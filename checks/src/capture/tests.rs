@@ -94,6 +94,20 @@ fn parts_come_out_of_larger_ones() {
 }
 
 #[test]
+fn of_type_information_what_concerns_cgroups_is_kept() {
+    let path = crate::facts::btf::PATH;
+    let whole = include_bytes!("../../tests/data/btf/btf-7.3.bin");
+    let again = recorded(Memory::new().file(path, whole), |node| assert!(node.cgroup_types().is_ok()));
+    let kept = again.read(path, usize::MAX).unwrap();
+    assert!(kept.len() < 1000, "{} bytes", kept.len());
+    let types = Node::new(Arc::new(again), Arc::default()).cgroup_types().clone();
+    assert_eq!(types, Ok(crate::facts::btf::cgroup_types(whole).unwrap()));
+    // What says nothing stays as it is.
+    let none = recorded(Memory::new().file(path, "no BTF"), |node| assert!(node.cgroup_types().is_err()));
+    assert_eq!(none.read_at(path, 0, 24).unwrap(), b"no BTF");
+}
+
+#[test]
 fn how_long_a_question_may_take_is_no_part_of_it() {
     let ask = |millis| Probe::Connect { address: ([127, 0, 0, 1], 1).into(), millis };
     let again = recorded(Memory::new().probe(ask(5), "ECONNREFUSED"), |node| {

@@ -6,6 +6,10 @@
 //! include/uapi/linux/btf.h; since Linux 7.x the kind has 7 bits, the length 24 and the header may be longer,
 //! which also reads older data, where those bits are zero.
 
+mod reduced;
+
+pub(crate) use reduced::reduced;
+
 use super::Known;
 use crate::{
     evidence::{Evidence, Unknown},

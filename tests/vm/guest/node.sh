@@ -59,6 +59,12 @@ cp /proc/net/tcp6 /out/tcp6
 modprobe tcp_diag || exit 1
 ask asked
 
+# What was captured says the same again; and by what this kernel holds a run to reading.
+preflight -v -c /tmp/node.yaml -o json=/out/live.json --capture /tmp/node.pfcap >/dev/null 2>/out/confined
+preflight -c /tmp/node.yaml --from /tmp/node.pfcap -o json >/out/replayed.json 2>/out/replayed.err
+preflight capture -o /out/node.pfcap >/out/captured 2>&1
+preflight --from /out/node.pfcap -o json >/out/whole.json 2>/out/whole.err
+
 # A cgroup at its limit, then the machine at its end.
 echo +memory >$CG/cgroup.subtree_control && mkdir $CG/small && echo 16M >$CG/small/memory.max &&
     echo 0 >$CG/small/memory.swap.max || exit 1
