@@ -58,6 +58,9 @@ pub struct Node {
     probes: RefCell<HashMap<Probe, Rc<Probed>>>,
     kinds: RefCell<HashMap<String, Result<FileKind, ReadError>>>,
     links: RefCell<HashMap<String, Result<String, ReadError>>>,
+    lists: RefCell<HashMap<String, Result<Vec<String>, ReadError>>>,
+    filesystems: RefCell<HashMap<String, Result<FilesystemType, ReadError>>>,
+    accesses: RefCell<HashMap<String, Result<Access, ReadError>>>,
     facts: Memo,
 }
 
@@ -73,6 +76,9 @@ impl Node {
             probes: RefCell::default(),
             kinds: RefCell::default(),
             links: RefCell::default(),
+            lists: RefCell::default(),
+            filesystems: RefCell::default(),
+            accesses: RefCell::default(),
             facts: Memo::default(),
         }
     }
@@ -138,12 +144,12 @@ impl Node {
         result
     }
 
-    /// The names in the directory `path`, sorted.
+    /// The names in the directory `path`, sorted; looked at once.
     ///
     /// # Errors
     /// As [`Door::list`].
     pub fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
-        self.watch.during(path, || self.door.list(path))
+        once(&self.lists, path, || self.watch.during(path, || self.door.list(path)))
     }
 
     /// What `path` is, links followed inside the root; looked at once.
@@ -163,20 +169,21 @@ impl Node {
         once(&self.links, path, || self.watch.during(path, || self.door.link(path)))
     }
 
-    /// The type of the file system that holds `path`; on a live node only.
+    /// The type of the file system that holds `path`; on a live node only. Looked at once, so that all findings of a run
+    /// speak of the same moment.
     ///
     /// # Errors
     /// As [`Door::filesystem`].
     pub fn filesystem(&self, path: &str) -> Result<FilesystemType, ReadError> {
-        self.watch.during(path, || self.door.filesystem(path))
+        once(&self.filesystems, path, || self.watch.during(path, || self.door.filesystem(path)))
     }
 
-    /// Who owns `path` and who may write it; on a live node only.
+    /// Who owns `path` and who may write it; on a live node only. Looked at once.
     ///
     /// # Errors
     /// As [`Door::access`].
     pub fn access(&self, path: &str) -> Result<Access, ReadError> {
-        self.watch.during(path, || self.door.access(path))
+        once(&self.accesses, path, || self.watch.during(path, || self.door.access(path)))
     }
 
     /// The machine's architecture by uname(2); on a live node only.
