@@ -555,7 +555,7 @@ fn asking_again_takes_no_answer_away() {
     // The deadline comes first, by far.
     let (flaky, _) = passes_at(usize::MAX, Some(retry(60_000, 10)));
     let mut request = request(policy(vec![flaky, rule("after", vec![pass("x")])]));
-    request.limits = Limits { check: Duration::from_secs(20), run: Duration::from_millis(150) };
+    request.limits = Limits { check: Duration::from_secs(20), run: Duration::from_millis(1500) };
     let report = run(&request).unwrap();
     assert_eq!(brief(&report), ["r/always pass there", "r/s fail missing", "after/x pass there"]);
     // The second asking breaks down: the first answer stands.
