@@ -251,14 +251,18 @@ fn reduce_types(header: &Header, answers: &mut Answers) {
     }
     let found = Capture { header: header.clone(), answers: parts, redacted: BTreeSet::new() };
     let node = Node::new(Arc::new(Captured::new(found)), Arc::default());
-    // What could not be read, or says nothing, stays as it is.
+    // What says nothing keeps what shows that: its beginning, as far as that was read by itself.
     if let Ok(types) = node.cgroup_types() {
         let bytes = btf::reduced(types);
         if btf::cgroup_types(&bytes).as_ref() == Ok(types) {
             answers.retain(|look, _| !is_part(look));
             answers.insert(Look::Read(btf::PATH.to_owned()), Ok(Seen::Bytes(bytes)));
+            return;
         }
     }
+    let is_large =
+        |answer: &Result<Seen, ReadError>| answer.as_ref().is_ok_and(|seen| seen.size() > 64 << 10);
+    answers.retain(|look, answer| !is_part(look) || !is_large(answer));
 }
 
 fn header(text: &[u8]) -> Result<Header, CaptureError> {
