@@ -8,9 +8,11 @@ use common::{
     nodes,
     process::{PROGRAM, Ran, Tree, run, walk},
 };
+use flate2::{Compression, write::GzEncoder};
 use std::{
     fmt::Write as _,
     fs,
+    io::Write as _,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -123,6 +125,45 @@ fn a_hundred_thousand_of_anything_fit() {
         }
     });
     judge(&tree, "/sys/class/net");
+}
+
+/// What takes many times its length in memory, in captures that somebody else made.
+#[test]
+fn captures_of_any_shape_are_refused_or_read() {
+    let head = r#"{"apiVersion":"preflight/v1","kind":"Capture","version":"0.1.0","capturedAt":"2026-11-28T00:00:00Z","policy":"x","live":true,"root":"/","user":0,"allowed":[]}"#;
+    let line = |body: String| format!("{head}\n{{{body}}}\n");
+    let many = |item: &str| vec![item; (20 << 20) / (item.len() + 1)].join(",");
+    let names = || many("\"\"");
+    let names_of_its_own = (0..90_000).map(|i| format!("\"{i:x}\"")).collect::<Vec<_>>().join(",");
+    let lists =
+        |i: usize| format!("{{\"look\":\"list\",\"path\":\"/{i}\",\"names\":[{names_of_its_own}]}}\n");
+    let small = |i: usize| format!("{{\"look\":\"read\",\"path\":\"/{i}\",\"text\":\"\"}}\n");
+    for (at, text, is_read) in [
+        ("names", line(format!("\"look\":\"list\",\"path\":\"/\",\"names\":[{}]", names())), false),
+        ("numbers", line(format!("\"look\":\"access\",\"path\":\"/\",\"numbers\":[{}]", many("0"))), false),
+        ("a probe", line(format!("\"look\":\"probe\",\"probe\":[{}]", many("0"))), false),
+        (
+            "what is not known",
+            line(format!("\"look\":\"read\",\"path\":\"/\",\"text\":\"\",\"new\":[{}]", many("0"))),
+            true,
+        ),
+        ("a header", head.replace("[]", &format!("[{}]", names())), false),
+        ("lists", format!("{head}\n{}", (0..25).map(lists).collect::<String>()), false),
+        ("answers", format!("{head}\n{}", (0..400_000).map(small).collect::<String>()), false),
+        (
+            "a text",
+            line(format!("\"look\":\"read\",\"path\":\"/\",\"text\":\"{}\"", "x".repeat(20 << 20))),
+            true,
+        ),
+    ] {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let mut packed = GzEncoder::new(file.as_file(), Compression::fast());
+        packed.write_all(text.as_bytes()).and_then(|()| packed.try_finish()).expect("a capture");
+        let path = file.path().to_str().expect("UTF-8");
+        let ran = measured(&["--only", "cpu", "-o", "json", "--from", path], "", at);
+        assert_eq!(ran.stdout.contains("\"findings\""), is_read, "{at}: {ran:?}");
+        assert!(is_read || ran.code == Some(2), "{at}: {ran:?}");
+    }
 }
 
 #[test]

@@ -74,6 +74,9 @@ LANDLOCK = [((6, 10), 'INFO preflight::run::confine: confined by="Landlock" how=
             ((5, 13), 'INFO preflight::run::confine: confined by="Landlock" how="as far as this kernel goes"'),
             ((0, 0), 'INFO preflight::run::confine: not confined by="Landlock"')]
 
+# The largest capture of a usual node, in bytes.
+LARGEST = 1_000_000
+
 
 def compare(out):
     """What is right in one boot, in a line, and all that is not, in words."""
@@ -94,6 +97,8 @@ def not_captured(out):
     yield from (f"live: {one}\ncaptured: {two}" for one, two in zip(live, replayed) if one != two)
     if len(live) != len(replayed) or len(whole) < 80:
         yield f"{len(live)} findings live, {len(replayed)} captured, {len(whole)} of the default profile"
+    if (size := (out / "node.pfcap").stat().st_size) > LARGEST:
+        yield f"a capture of {size} bytes"
 
 
 def not_confined(out):

@@ -7,12 +7,16 @@ use crate::{
     node::{Access, Allow, Answer, FileKind, FilesystemType, Node, ReadError, ReadErrorKind},
 };
 use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, SeqAccess, Visitor},
+};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
     fmt,
     io::{self, BufRead, BufReader, Read, Write},
+    marker::PhantomData,
     sync::Arc,
 };
 
@@ -25,8 +29,12 @@ const PACKED: u64 = 24 << 20;
 /// The most that it may hold when it is unpacked, in bytes; a usual node's has two million. A line of it is in memory twice
 /// for a moment, and all of it has to fit into what a run may take (64 MiB).
 const UNPACKED: u64 = 24 << 20;
-/// The most questions.
-const ANSWERS: usize = 200_000;
+/// The most that its answers may take in memory, in bytes.
+const KEPT: usize = 40 << 20;
+/// The most names of one directory, as a door has it.
+const NAMES: usize = 100_000;
+/// The longest first line, in bytes.
+const HEADER: usize = 64 << 10;
 /// The longest path, in bytes (PATH_MAX, include/uapi/linux/limits.h).
 const PATH: usize = 4096;
 
@@ -132,21 +140,22 @@ struct Line {
     offset: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     length: Option<usize>,
+    /// The question as JSON in a text of its own: a tree of values would take many times its length.
     #[serde(skip_serializing_if = "Option::is_none")]
-    probe: Option<Value>,
+    probe: Option<String>,
     /// Of bytes that are UTF-8, of a link, of an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     /// Of other bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     hex: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "at_most::<NAMES, _, _>")]
     names: Option<Vec<String>>,
     /// `file`, `directory`, `other`.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
     /// Of a file system: magic, size, available, inodes, inodesFree. Of access: owner, group, mode.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "at_most::<5, _, _>")]
     numbers: Option<Vec<u64>>,
     /// The name of the error that a live question gave.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -223,7 +232,7 @@ impl Capture {
         next(&mut text)?;
         let header = header(&text)?;
         let (mut answers, mut redacted) = (Answers::new(), BTreeSet::new());
-        let mut number = 1;
+        let (mut number, mut kept) = (1, 0);
         while next(&mut text)? {
             number += 1;
             let wrong = |why: String| CaptureError::Line(number, why);
@@ -232,13 +241,54 @@ impl Capture {
                 redacted.extend(line.path.clone());
             }
             let (look, answer) = line.parse().map_err(wrong)?;
-            answers.insert(look, answer);
-            if answers.len() > ANSWERS {
-                return Err(CaptureError::TooLarge("it has more than 200,000 answers"));
+            kept += memory(&look, &answer);
+            if kept > KEPT {
+                return Err(CaptureError::TooLarge("its answers take more than 40 MiB"));
             }
+            answers.insert(look, answer);
         }
         Ok(Self { header, answers, redacted })
     }
+}
+
+/// About how much an answer takes in memory, in bytes: a place in the map, and what hangs on it.
+fn memory(look: &Look, answer: &Result<Seen, ReadError>) -> usize {
+    const PLACE: usize = 256;
+    let hangs = match answer {
+        Ok(Seen::Bytes(bytes)) => bytes.len(),
+        Ok(Seen::Names(names)) => names.iter().map(|name| size_of::<String>() + name.len().max(32)).sum(),
+        Ok(seen) => seen.size(),
+        Err(_) => look.path().map_or(0, str::len),
+    };
+    PLACE + look.size() + hangs
+}
+
+/// A list of so many items at most: each takes more room than its text.
+fn at_most<'de, const MOST: usize, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    struct Bounded<T, const MOST: usize>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Bounded<T, MOST> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MOST}")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(item) = items.next_element()? {
+                if list.len() == MOST {
+                    return Err(de::Error::invalid_length(MOST + 1, &self));
+                }
+                list.push(item);
+            }
+            Ok(list)
+        }
+    }
+
+    deserializer.deserialize_seq(Bounded::<T, MOST>(PhantomData)).map(Some)
 }
 
 /// Puts what the kernel's type information says of cgroups in the place of the megabytes in which it was found.
@@ -266,6 +316,9 @@ fn reduce_types(header: &Header, answers: &mut Answers) {
 }
 
 fn header(text: &[u8]) -> Result<Header, CaptureError> {
+    if text.len() > HEADER {
+        return Err(CaptureError::NoCapture("its first line is longer than 64 KiB".to_owned()));
+    }
     // The version first: what it means may change with it.
     let value: Value = serde_json::from_slice(text).map_err(|e| CaptureError::NoCapture(e.to_string()))?;
     let of = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -294,7 +347,7 @@ impl Line {
             Look::Access(_) => "access",
             Look::Machine => "machine",
             Look::Probe(text) => {
-                line.probe = serde_json::from_str(text).ok();
+                line.probe = Some(text.clone());
                 "probe"
             }
         };
@@ -353,7 +406,7 @@ impl Line {
             "filesystem" => Look::Filesystem(path()?),
             "access" => Look::Access(path()?),
             "machine" => Look::Machine,
-            "probe" => Look::Probe(self.probe.as_ref().ok_or("it has no probe")?.to_string()),
+            "probe" => Look::Probe(self.probe.clone().ok_or("it has no probe")?),
             other => return Err(format!("{other:?} is no kind of question")),
         };
         let answer = match &self.error {
@@ -374,6 +427,7 @@ impl Line {
                 let mut names = self.names?;
                 names.sort_unstable();
                 names.dedup();
+                names.shrink_to_fit();
                 Seen::Names(names)
             }
             Look::Kind(_) => Seen::Kind(match self.kind?.as_str() {
