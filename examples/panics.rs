@@ -3,11 +3,11 @@
 
 use preflight::{
     panics,
-    policy::{Date, Policy, Source},
-    run::{Ignored, Limits, Request, Selection, run},
+    policy::{Policy, Source},
+    run::{Request, run},
 };
-use preflight_checks::node::{Allowed, Door, FileKind, Memory, Origin, ReadError};
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use preflight_checks::node::{Door, FileKind, Memory, Origin, ReadError};
+use std::{process::ExitCode, sync::Arc};
 
 /// A node that can't be asked for its swap.
 struct Broken(Memory);
@@ -35,18 +35,7 @@ fn main() -> ExitCode {
     panics::hook();
     let policy = Policy::load(&Source::named("kubernetes-node"), &[]).expect("a profile is right");
     let rules = policy.rules.len();
-    let request = Request {
-        policy: Arc::new(policy),
-        door: Arc::new(Broken(Memory::new())),
-        root: "/".to_owned(),
-        selection: Selection::default(),
-        ignored: Ignored::default(),
-        today: Date { year: 2026, month: 11, day: 27 },
-        allowed: Allowed::default(),
-        limits: Limits::with_deadline(Duration::from_secs(30)),
-        confinement: None,
-        progress: Arc::default(),
-    };
+    let request = Request::new(Arc::new(policy), Arc::new(Broken(Memory::new())));
     let report = run(&request).expect("whatever happens in a check, there is a report");
     let answered: std::collections::BTreeSet<_> = report.findings.iter().map(|f| &f.rule).collect();
     let panicked: Vec<_> =

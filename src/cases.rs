@@ -9,9 +9,8 @@ use crate::{
     glob::{Glob, nearest_id},
     policy::{Case, Cases, ExpectFinding, ExpectMore, LoadError, Overrides, Policy, Verdicts},
     report::model::{Finding, Report, Verdict},
-    run::{Ignored, Limits, Request, Selection, run},
+    run::{Limits, Request, run},
 };
-use preflight_checks::node::Allowed;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// How long one case may take.
@@ -68,18 +67,8 @@ fn one(cases: &Cases, case: &Case, policy: Arc<Policy>) -> Outcome {
         Ok(door) => door,
         Err(why) => return outcome(vec![why], None),
     };
-    let request = Request {
-        policy,
-        door,
-        root: "/".to_owned(),
-        selection: Selection::default(),
-        ignored: Ignored::default(),
-        today: case.today(),
-        allowed: Allowed::default(),
-        limits: Limits::with_deadline(DEADLINE),
-        confinement: None,
-        progress: Arc::default(),
-    };
+    let limits = Limits::with_deadline(DEADLINE);
+    let request = Request { today: case.today(), limits, ..Request::new(policy, door) };
     match run(&request) {
         Ok(report) => outcome(wrong(case, &report), Some(report)),
         Err(why) => outcome(vec![why.to_string()], None),

@@ -18,6 +18,7 @@ mod verdict;
 mod worker;
 
 pub use confine::Confinement;
+pub(crate) use confine::ask_on_a_thread;
 pub use kubeadm::Ignored;
 pub use select::{NoMatch, Selection};
 pub(crate) use verdict::DESELECTED;
@@ -63,6 +64,25 @@ pub struct Request {
     pub confinement: Option<Confinement>,
     /// Where it says how far it is.
     pub progress: Arc<Progress>,
+}
+
+impl Request {
+    /// Asks all of this policy of this node, today, with reading alone and the usual limits, unconfined.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>, door: Arc<dyn Door>) -> Self {
+        Self {
+            policy,
+            door,
+            root: "/".to_owned(),
+            selection: Selection::default(),
+            ignored: Ignored::default(),
+            today: Date::today(),
+            allowed: Allowed::default(),
+            limits: Limits::with_deadline(Limits::RUN),
+            confinement: None,
+            progress: Arc::default(),
+        }
+    }
 }
 
 /// How far a run is, for whoever watches it from another thread.

@@ -11,13 +11,13 @@ use common::{
 use preflight::{
     policy::{Date, Policy, Source},
     report::model::{Finding, Report},
-    run::{Ignored, Limits, Request, Selection, run},
+    run::{Limits, Request, run},
 };
 use preflight_checks::{
     facts::kubernetes::{
         CGROUP_V1, CRICTL, EXECUTABLES, FEATURES, NEWEST, OLDEST, SUBJECTS, Stage, Subject, short,
     },
-    node::{Allowed, Filesystem},
+    node::Filesystem,
 };
 use semver::Version;
 use serde_json::{Map, Value};
@@ -44,16 +44,10 @@ fn load(text: &str, minor: u64) -> Arc<Policy> {
 
 fn judge(policy: &Arc<Policy>, root: &std::path::Path) -> Report {
     run(&Request {
-        policy: Arc::clone(policy),
-        door: Arc::new(Filesystem::under(root).expect("a directory")),
         root: "/captured".to_owned(),
-        selection: Selection::default(),
-        ignored: Ignored::default(),
         today: Date { year: 2026, month: 11, day: 22 },
-        allowed: Allowed::default(),
         limits: Limits::with_deadline(Duration::from_secs(60)),
-        confinement: None,
-        progress: Arc::default(),
+        ..Request::new(Arc::clone(policy), Arc::new(Filesystem::under(root).expect("a directory")))
     })
     .unwrap_or_else(|e| panic!("{e}"))
 }

@@ -15,14 +15,13 @@ use preflight_checks::{
     Node,
     capture::{Capture, Header, Recorder},
     inventory,
-    node::{Allow, Door, Origin},
+    node::{Allow, Allowed, Door, Origin},
 };
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
     path::Path,
     sync::{Arc, mpsc},
-    thread,
     time::{Instant, SystemTime},
 };
 
@@ -86,19 +85,15 @@ fn everything(door: &Arc<dyn Door>, run: &RunArgs, until: Instant, global: &Glob
     run::run(&request).map_err(|e| Stop::new(exit::INTERNAL, e.to_string()))?;
     // On a thread that may hang.
     let (sender, receiver) = mpsc::channel();
-    let door = Arc::clone(door);
-    let look = move || {
-        let node = Node::new(door, Arc::default());
+    let look = move |node: &Node| {
         for fact in inventory::all() {
-            let _ = fact.of(&node);
+            let _ = fact.of(node);
         }
-        let _ = cgroups::report(&node);
-        parameters(&node);
+        let _ = cgroups::report(node);
+        parameters(node);
         let _ = sender.send(());
     };
-    thread::Builder::new()
-        .name("capture".to_owned())
-        .spawn(look)
+    run::ask_on_a_thread("capture", door, Allowed::default(), Arc::default(), look)
         .map_err(|e| Stop::new(exit::INTERNAL, format!("no thread could be started: {e}")))?;
     // What did not answer until then is in the capture as such.
     let _ = receiver.recv_timeout(left());

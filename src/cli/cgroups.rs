@@ -12,7 +12,7 @@ use crate::{
         self, CgroupReport, Style,
         prove::{self, Prove},
     },
-    run::Confinement,
+    run::ask_on_a_thread,
     text,
 };
 use preflight_checks::{
@@ -20,7 +20,7 @@ use preflight_checks::{
     evidence::Unknown,
     facts::Known,
     names::nearest,
-    node::{Door, Origin, Watch},
+    node::{Allowed, Door, Origin, Watch},
     touch::{Allowance, Interrupt},
 };
 use std::{
@@ -38,6 +38,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How long a survey that is told to stop may take to remove what it made. It takes milliseconds, in an emulator under
 /// load seconds; a second signal ends the waiting.
 const GRACE: Duration = Duration::from_secs(10);
+/// The name of its thread.
+const NAME: &str = "cgroups";
 /// How often it is looked whether a signal has arrived.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -77,13 +79,13 @@ fn survey(args: &CgroupsArgs) -> Result<CgroupReport, Stop> {
     let allowance = allowance(args)?;
     let door = node::door(&args.node)?;
     if !args.prove {
-        return by_reading(door);
+        return on_a_thread(door, Hands::Off, cgroups::report);
     }
     let prove = Prove { allowance, interrupt: Interrupt::default() };
     let interrupt = prove.interrupt.clone();
     let signals = if allowance == Allowance::default() { None } else { Some(catch(&door, &interrupt)?) };
     let stop = signals.as_ref().map(|signals| (signals, &interrupt));
-    let proved = on_a_thread(door, stop, move |node| prove::report(node, &prove));
+    let proved = on_a_thread(door, Hands::Proving(stop), move |node| prove::report(node, &prove));
     if let Some(signals) = &signals {
         signals.release();
     }
@@ -99,18 +101,7 @@ fn survey(args: &CgroupsArgs) -> Result<CgroupReport, Stop> {
 /// # Errors
 /// Why there is none.
 pub(super) fn of(door: Arc<dyn Door>) -> Result<CgroupReport, String> {
-    by_reading(door).map_err(|stop| stop.message().to_owned())
-}
-
-fn by_reading(door: Arc<dyn Door>) -> Result<CgroupReport, Stop> {
-    let Some(confinement) = Confinement::reading(&door) else {
-        return on_a_thread(door, None, cgroups::report);
-    };
-    let door = confinement.door(&door).map_err(|e| Stop::new(exit::INTERNAL, e.to_string()))?;
-    on_a_thread(door, None, move |node| {
-        confinement.enter();
-        cgroups::report(node)
-    })
+    on_a_thread(door, Hands::Off, cgroups::report).map_err(|stop| stop.message().to_owned())
 }
 
 /// What may be touched, which is the machine itself or nothing.
@@ -144,22 +135,36 @@ fn catch(door: &Arc<dyn Door>, interrupt: &Interrupt) -> Result<Signals, Stop> {
     })
 }
 
+/// How far a survey may go.
+#[derive(Clone, Copy)]
+enum Hands<'a> {
+    /// It reads as a run does, and its thread can do no more.
+    Off,
+    /// It looks into the kernel's memory; where it touches something, signals tell it to stop.
+    Proving(Option<(&'a Signals, &'a Interrupt)>),
+}
+
 /// Runs a survey on a thread of its own, which is left behind if something that it reads hangs (law 8). One that
 /// touches something is told to stop first, when time is over or a signal arrives, and has a moment to clean up.
 fn on_a_thread<T: Send + 'static>(
     door: Arc<dyn Door>,
-    stop: Option<(&Signals, &Interrupt)>,
+    hands: Hands<'_>,
     survey: impl FnOnce(&Node) -> Known<T> + Send + 'static,
 ) -> Result<T, Stop> {
     let watch = Arc::new(Watch::default());
     let origin = door.origin();
     let (sender, receiver) = channel();
     let its_watch = Arc::clone(&watch);
-    thread::Builder::new()
-        .name("cgroups".to_owned())
-        // Nobody listens any more when it took too long: then the answer is not wanted.
-        .spawn(move || drop(sender.send(survey(&Node::new(door, its_watch)))))
-        .map_err(|e| Stop::new(exit::INTERNAL, format!("no thread could be started: {e}")))?;
+    // Nobody listens any more when it took too long: then the answer is not wanted.
+    let ask = move |node: &Node| drop(sender.send(survey(node)));
+    let (started, stop) = match hands {
+        Hands::Off => (ask_on_a_thread(NAME, &door, Allowed::default(), its_watch, ask), None),
+        Hands::Proving(stop) => {
+            let work = move || ask(&Node::new(door, its_watch));
+            (thread::Builder::new().name(NAME.to_owned()).spawn(work).map(drop), stop)
+        }
+    };
+    started.map_err(|e| Stop::new(exit::INTERNAL, format!("no thread could be started: {e}")))?;
     match wait(&receiver, stop) {
         Ok(answer) => answer.map_err(|unknown| undetermined(unknown, origin)),
         Err(RecvTimeoutError::Disconnected) => Err(Stop::new(

@@ -1,13 +1,12 @@
 //! What the node itself tells of an input of the policy: `kubernetesVersion: auto` is that of the kubelet that is installed.
 
-use crate::policy::Given;
+use crate::{policy::Given, run::ask_on_a_thread};
 use preflight_checks::{
     Node,
     node::{Allowed, Door},
 };
 use std::{
     sync::{Arc, mpsc},
-    thread,
     time::Duration,
 };
 
@@ -16,11 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The version of the kubelet that is installed; none where there is none, or nothing tells it in time.
 pub(super) fn kubernetes_version(door: &Arc<dyn Door>, allowed: Allowed, timeout: Duration) -> Option<Given> {
-    let door = Arc::clone(door);
     let (sender, receiver) = mpsc::channel();
     // A thread that hangs is left behind, as one that hangs in a check is.
-    let look = move || {
-        let node = Node::new(door, Arc::default()).allowing(allowed);
+    let look = move |node: &Node| {
         let version = node.has_kubelet().then(|| node.kubelet_version().as_ref().ok()?.as_ref()).flatten();
         let found = version.map(|version| Given {
             name: "kubernetesVersion".to_owned(),
@@ -30,6 +27,6 @@ pub(super) fn kubernetes_version(door: &Arc<dyn Door>, allowed: Allowed, timeout
         // Nobody waits any more where it took too long.
         let _ = sender.send(found);
     };
-    thread::Builder::new().name("detect".to_owned()).spawn(look).ok()?;
+    ask_on_a_thread("detect", door, allowed, Arc::default(), look).ok()?;
     receiver.recv_timeout(PATIENCE.min(timeout)).ok()?
 }

@@ -5,16 +5,15 @@ use super::{
     exit::{self, Stop},
     node, output,
 };
-use crate::{explain, run::Confinement};
+use crate::{explain, run::ask_on_a_thread};
 use preflight_checks::{
     Node,
     inventory::{self, FUNCTIONS},
-    node::Door,
+    node::{Allowed, Door},
 };
 use serde_json::{Map, Value, json};
 use std::{
     sync::{Arc, mpsc},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -25,7 +24,7 @@ pub(super) fn answer(args: &FactsArgs) -> Result<String, Stop> {
     if args.list {
         return Ok(output::for_people(list(output::width(true))));
     }
-    let told = ask(node::door(&args.node)?)?;
+    let told = ask(&node::door(&args.node)?)?;
     let mut facts = Map::new();
     let mut unknown = Map::new();
     for (fact, value) in inventory::all().iter().zip(told) {
@@ -44,29 +43,18 @@ pub(super) fn answer(args: &FactsArgs) -> Result<String, Stop> {
 }
 
 /// The value of each fact, or why it is not known, in their order.
-fn ask(door: Arc<dyn Door>) -> Result<Vec<Result<Value, String>>, Stop> {
+fn ask(door: &Arc<dyn Door>) -> Result<Vec<Result<Value, String>>, Stop> {
     let (sender, receiver) = mpsc::channel();
-    let confinement = Confinement::reading(&door);
-    let door = match &confinement {
-        Some(confinement) => confinement.door(&door).map_err(|e| Stop::new(exit::INTERNAL, e.to_string()))?,
-        None => door,
-    };
-    let look = move || {
-        if let Some(confinement) = confinement {
-            confinement.enter();
-        }
-        let node = Node::new(door, Arc::default());
+    let look = move |node: &Node| {
         for fact in inventory::all() {
-            let value = fact.of(&node).map(|(value, _)| value.json()).map_err(|why| why.reason);
+            let value = fact.of(node).map(|(value, _)| value.json()).map_err(|why| why.reason);
             // Nobody waits any more where it took too long.
             if sender.send(value).is_err() {
                 return;
             }
         }
     };
-    thread::Builder::new()
-        .name("facts".to_owned())
-        .spawn(look)
+    ask_on_a_thread("facts", door, Allowed::default(), Arc::default(), look)
         .map_err(|e| Stop::new(exit::INTERNAL, format!("no thread could be started: {e}")))?;
     let until = Instant::now() + PATIENCE;
     let next = || {

@@ -103,8 +103,6 @@ pub(super) fn request(policy: Arc<Policy>, door: &Arc<dyn Door>, args: &RunArgs)
     // A capture asks nothing of this machine.
     let confinement = door.captured().is_none().then(|| Confinement::new(allowed, door.origin(), checks));
     Ok(Request {
-        policy,
-        door: Arc::clone(door),
         root: node::root(&args.node),
         selection: Selection { only: args.only.clone(), skip: args.skip.clone() },
         ignored: ignored(&args.ignore_preflight_errors)?,
@@ -112,7 +110,7 @@ pub(super) fn request(policy: Arc<Policy>, door: &Arc<dyn Door>, args: &RunArgs)
         allowed,
         confinement,
         limits: Limits::with_deadline(args.timeout),
-        progress: Arc::default(),
+        ..Request::new(policy, Arc::clone(door))
     })
 }
 

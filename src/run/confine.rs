@@ -16,8 +16,11 @@ mod seccomp;
 #[cfg(test)]
 mod tests;
 
-use preflight_checks::node::{Allow, Allowed, Door, Origin};
-use std::{io, sync::Arc};
+use preflight_checks::{
+    Node,
+    node::{Allow, Allowed, Door, Origin, Watch},
+};
+use std::{io, sync::Arc, thread};
 
 /// What a run may do, for what it takes from itself.
 #[derive(Clone, Debug)]
@@ -37,23 +40,24 @@ impl Confinement {
         Self { allowed, under_root: origin == Origin::Root, checks }
     }
 
-    /// For a thread that reads this node and nothing else. A capture asks nothing of this machine: none.
-    pub(crate) fn reading(door: &Arc<dyn Door>) -> Option<Self> {
-        let all = vec!["cgroup-controllers", "kernel-log", "firewall"];
-        door.captured().is_none().then(|| Self::new(Allowed::default(), door.origin(), all))
+    /// What a thread that asks this node takes from itself, whichever facts it wants. A capture asks nothing of this machine:
+    /// none.
+    fn of(door: &Arc<dyn Door>, allowed: Allowed) -> Option<Self> {
+        let all = capabilities::checks();
+        door.captured().is_none().then(|| Self::new(allowed, door.origin(), all))
     }
 
     /// The door for a thread that is going to be confined.
     ///
     /// # Errors
     /// When the thread that stays outside of Landlock can't be started.
-    pub(crate) fn door(&self, door: &Arc<dyn Door>) -> io::Result<Arc<dyn Door>> {
+    pub(super) fn door(&self, door: &Arc<dyn Door>) -> io::Result<Arc<dyn Door>> {
         let own = self.clone();
         outside::outside(door, move || own.enter_all_but_landlock())
     }
 
     /// Confines this thread, and all that it starts. What the kernel lacks or refuses is logged, and the run goes on.
-    pub(crate) fn enter(&self) {
+    pub(super) fn enter(&self) {
         tell("capabilities", capabilities::drop(self));
         tell("Landlock", landlock::restrict(self));
         tell("seccomp", seccomp::filter(self));
@@ -68,6 +72,33 @@ impl Confinement {
     fn may(&self, what: Allow) -> bool {
         self.allowed.contains(what)
     }
+}
+
+/// Starts a thread that asks the node behind `door` outside of a run, confined as a run's threads are. It may hang, and is not
+/// waited for.
+///
+/// # Errors
+/// When no thread can be started.
+pub(crate) fn ask_on_a_thread(
+    name: &str,
+    door: &Arc<dyn Door>,
+    allowed: Allowed,
+    watch: Arc<Watch>,
+    ask: impl FnOnce(&Node) + Send + 'static,
+) -> io::Result<()> {
+    let confinement = Confinement::of(door, allowed);
+    let door = match &confinement {
+        Some(confinement) => confinement.door(door)?,
+        None => Arc::clone(door),
+    };
+    let work = move || {
+        if let Some(confinement) = confinement {
+            confinement.enter();
+        }
+        ask(&Node::new(door, watch).allowing(allowed));
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(work)?;
+    Ok(())
 }
 
 fn tell(by: &str, result: Result<String, String>) {

@@ -1,13 +1,13 @@
 //! Helpers of the tests of the runner: checks that say what a test tells them to.
 
-use super::{Ignored, Limits, Request, Selection, run};
+use super::{Limits, Request, run};
 use crate::{
     policy::{Date, Inputs, OnUnknown, Policy, Rule, Waiver, When},
     report::model::{Finding as Reported, Report},
 };
 use preflight_checks::{
     BoundCheck, Evidence, Finding, Findings, Meta, Node, Severity, Unknown,
-    node::{Allowed, Door, FileKind, Memory, Origin, ReadError},
+    node::{Door, FileKind, Memory, Origin, ReadError},
     value::{Kind, Span, Value},
 };
 use std::{sync::Arc, time::Duration};
@@ -93,16 +93,9 @@ pub(super) fn waiver(finding: &str, until: Option<(u16, u8, u8)>) -> Waiver {
 
 pub(super) fn request(policy: Policy) -> Request {
     Request {
-        policy: Arc::new(policy),
-        door: Arc::new(Memory::new()),
-        root: "/".to_owned(),
-        selection: Selection::default(),
-        ignored: Ignored::default(),
         today: Date { year: 2026, month: 11, day: 22 },
-        allowed: Allowed::default(),
         limits: Limits { check: Duration::from_secs(20), run: Duration::from_secs(60) },
-        confinement: None,
-        progress: Arc::default(),
+        ..Request::new(Arc::new(policy), Arc::new(Memory::new()))
     }
 }
 

@@ -42,6 +42,9 @@ impl Limits {
     /// The time limit of one check.
     pub const CHECK: Duration = Duration::from_secs(5);
 
+    /// The usual deadline of the run.
+    pub const RUN: Duration = Duration::from_secs(30);
+
     /// The given deadline of the run, and the usual limit of one check.
     #[must_use]
     pub fn with_deadline(run: Duration) -> Self {

@@ -3,9 +3,9 @@
 use preflight::{
     policy::{Date, OnUnknown, Policy, Source},
     report::model::{Finding, Report, Verdict},
-    run::{Ignored, Limits, Request, Selection, run},
+    run::{Limits, Request, run},
 };
-use preflight_checks::node::{Allowed, Door};
+use preflight_checks::node::Door;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -152,16 +152,10 @@ pub(crate) fn load(text: &str, on_unknown: OnUnknown) -> Arc<Policy> {
 
 pub(crate) fn judge(policy: &Arc<Policy>, door: Arc<dyn Door>) -> Report {
     run(&Request {
-        policy: Arc::clone(policy),
-        door,
         root: "/captured".to_owned(),
-        selection: Selection::default(),
-        ignored: Ignored::default(),
         today: Date { year: 2026, month: 11, day: 22 },
-        allowed: Allowed::default(),
         limits: Limits { check: Duration::from_secs(20), run: Duration::from_secs(60) },
-        confinement: None,
-        progress: Arc::default(),
+        ..Request::new(Arc::clone(policy), door)
     })
     .expect("a report")
 }

@@ -21,6 +21,11 @@ const MORE: &[(&str, CapabilitySet)] = &[
     ("iptables", CapabilitySet::NET_ADMIN),
 ];
 
+/// The checks that need more.
+pub(super) fn checks() -> Vec<&'static str> {
+    MORE.iter().map(|(check, _)| *check).collect()
+}
+
 /// Lets go of the others; how, or why not.
 pub(super) fn drop(run: &Confinement) -> Result<String, String> {
     if run.may(Allow::Exec) {
