@@ -185,11 +185,11 @@ _preflight() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown html kubeadm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json ndjson yaml junit tap prometheus sarif nagios node-problem-detector node-condition github markdown html kubeadm" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown html kubeadm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json ndjson yaml junit tap prometheus sarif nagios node-problem-detector node-condition github markdown html kubeadm" -- "${cur}"))
                     return 0
                     ;;
                 --output-file)
@@ -1135,11 +1135,11 @@ _preflight() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown html kubeadm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json ndjson yaml junit tap prometheus sarif nagios node-problem-detector node-condition github markdown html kubeadm" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "human json yaml junit tap prometheus sarif nagios github markdown html kubeadm" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json ndjson yaml junit tap prometheus sarif nagios node-problem-detector node-condition github markdown html kubeadm" -- "${cur}"))
                     return 0
                     ;;
                 --output-file)

@@ -10,6 +10,7 @@ pub mod kubeadm;
 pub mod markdown;
 pub mod model;
 pub mod nagios;
+pub mod node_condition;
 pub mod prometheus;
 pub mod sarif;
 pub mod tap;

@@ -41,15 +41,18 @@ fn rules() -> String {
     policy(&[&sysctl, "{check: swap, severity: warn}", &format!("check: files\n    with: {{{files}}}")])
 }
 
-const FORMATS: [&str; 12] = [
+const FORMATS: [&str; 15] = [
     "human",
     "json",
+    "ndjson",
     "yaml",
     "junit",
     "tap",
     "prometheus",
     "sarif",
     "nagios",
+    "node-problem-detector",
+    "node-condition",
     "github",
     "markdown",
     "html",
@@ -90,7 +93,7 @@ fn nothing_of_a_node_steers_who_reads_it() {
     for format in FORMATS {
         let text = read(&directory, format);
         // What is read by programs alone keeps the marks that turn the direction of writing.
-        let is_data = ["json", "yaml", "sarif"].contains(&format);
+        let is_data = ["json", "ndjson", "yaml", "sarif"].contains(&format);
         let turns = |c: char| ('\u{202a}'..='\u{202e}').contains(&c) && !is_data;
         // kubeadm begins its lines with a tab.
         let is_set = |c: char| c == '\n' || c == '\t' && format == "kubeadm";
@@ -223,6 +226,119 @@ fn nagios_has_a_line_numbers_and_its_own_exit_codes() {
     }
     let (directory, _) = reports();
     assert!(read(&directory, "nagios").lines().skip(1).all(|line| !line.contains('|')));
+}
+
+/// What a node-problem-detector and a condition of a node make of rules that pass, warn, fail, and can't be determined: both the
+/// same.
+#[test]
+fn a_condition_is_true_only_where_all_is_known_and_nothing_fails() {
+    let tree = node();
+    let ask = |rules: &[&str], more: &[&str]| {
+        preflight_with(&policy(rules), &[&["-c", "-", "--root", tree.root(), "-o"], more].concat())
+    };
+    let one = |id: &str, setting: &str, more: &str| {
+        format!("{{id: {id}, check: sysctl, {more} with: {{settings: [{setting}]}}}}")
+    };
+    let good = one("good", "{key: vm.overcommit_memory, equals: 1}", "");
+    let bad = one("bad", "{key: kernel.pid_max, atLeast: 9}", "");
+    let mild = one("mild", "{key: kernel.pid_max, atLeast: 9}", "severity: warn,");
+    let unknown = one("unknown", "{key: vm.none, equals: 1}", "");
+    let spared = one("spared", "{key: vm.none, equals: 1}", "onUnknown: skip,");
+    let strict = one("strict", "{key: vm.none, equals: 1}", "onUnknown: fail,");
+    for (rules, status, reason, said) in [
+        (&[&*good][..], "True", "Passed", "1 passed, 0 warnings"),
+        (
+            &[&good, &mild],
+            "True",
+            "PassedWithWarnings",
+            "1 passed, 1 warnings: mild/kernel.pid_max: warning: ",
+        ),
+        (&[&good, &bad, &unknown], "False", "RequirementsNotMet", "1 failed: bad/kernel.pid_max: "),
+        (
+            &[&bad, &strict],
+            "False",
+            "RequirementsNotMet",
+            "2 failed: bad/kernel.pid_max: kernel.pid_max is 7, ",
+        ),
+        (
+            &[&good, &mild, &unknown],
+            "Unknown",
+            "NotDetermined",
+            "1 not determined: unknown/vm.none: undetermined: ",
+        ),
+        (&[&good, &spared], "True", "Passed", "1 passed, 0 warnings"),
+        (&[&spared], "Unknown", "NothingJudged", "0 not determined"),
+    ] {
+        let ran = ask(rules, &["node-condition"]);
+        assert_eq!(ran.code, Some(i32::from(status == "False")), "as with any other format: {}", ran.stdout);
+        let condition: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+        assert_eq!(
+            (&condition["status"], &condition["reason"]),
+            (&status.into(), &reason.into()),
+            "{condition}"
+        );
+        let message = condition["message"].as_str().expect("a message");
+        assert!(message.starts_with(said), "{message}");
+        let ran = ask(rules, &["node-problem-detector"]);
+        let wanted = match status {
+            "True" => 0,
+            "False" => 1,
+            _ => 2,
+        };
+        assert_eq!(ran.code, Some(wanted), "{}", ran.stdout);
+        assert_eq!(ran.stdout.trim_end(), message);
+    }
+    // As a second report it changes nobody's exit status; and a mistake is no verdict.
+    let file = tree.at("said").display().to_string();
+    assert_eq!(ask(&[&bad], &["json", "-o", &format!("node-problem-detector={file}")]).code, Some(1));
+    assert_eq!(ask(&["{check: nothing}"], &["node-problem-detector"]).code, Some(3));
+}
+
+#[test]
+fn a_condition_has_the_fields_of_kubernetes_and_is_short() {
+    let (directory, _) = reports();
+    let text = read(&directory, "node-condition");
+    assert!(text.ends_with("}\n") && text.lines().count() == 1 && text.len() < 4096, "{text}");
+    let condition: Value = serde_json::from_str(&text).expect("JSON");
+    let fields: Vec<&str> = condition.as_object().expect("an object").keys().map(String::as_str).collect();
+    let mut wanted = ["type", "status", "lastHeartbeatTime", "lastTransitionTime", "reason", "message"];
+    wanted.sort_unstable();
+    assert_eq!(
+        {
+            let mut fields = fields;
+            fields.sort_unstable();
+            fields
+        },
+        wanted
+    );
+    assert_eq!(condition["type"], "PreflightPassed");
+    // However much there is to tell.
+    let many: Vec<String> = (0..100)
+        .map(|n| format!("{{id: rule-{n:03}, check: sysctl, with: {{settings: [{{key: kernel.pid_max, atLeast: 9}}]}}}}"))
+        .collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let tree = node();
+    let ran =
+        preflight_with(&policy(&many), &["-c", "-", "--root", tree.root(), "-o", "node-problem-detector"]);
+    assert!(
+        ran.stdout.starts_with("100 failed: rule-000/kernel.pid_max: kernel.pid_max is 7"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("; also rule-001/kernel.pid_max, rule-002/") && ran.stdout.ends_with("…\n"));
+    assert_eq!(ran.stdout.trim_end().chars().count(), 512);
+}
+
+#[test]
+fn ndjson_is_json_in_one_line() {
+    let (directory, _) = reports();
+    let text = read(&directory, "ndjson");
+    assert_eq!(text.lines().count(), 1);
+    let (line, json): (Value, Value) = (
+        serde_json::from_str(&text).expect("JSON"),
+        serde_json::from_str(&read(&directory, "json")).expect("JSON"),
+    );
+    assert_eq!(line, json);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn help(command: &mut Command, name: &str, out: &mut String) {
 fn exit_status() -> String {
     format!(
         "{MADE}# Exit status\n\n```text\n{}\n```\n\nWith `-o nagios` on standard output a run ends as Nagios has it: 0 OK, 1 warning, 2 critical, 3 nothing \
-         was determined. `policy test` ends with 1 where a case does not hold, `policy lint` with 0 where there are only warnings.\n",
+         was determined; with `-o node-problem-detector` 0 passed, 1 failed, 2 not determined. `policy test` ends with 1 where a case does not hold, `policy lint` with 0 where there are only warnings.\n",
         exit::HELP
     )
 }

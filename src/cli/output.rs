@@ -96,7 +96,8 @@ const TRIES: u32 = 16;
 
 /// Writes `file` all or nothing: a reader sees the old content or the new one, never a part. The new file
 /// stands beside the old one until it is complete, because a rename does not cross file systems (rename(2)).
-/// Where `file` is a symbolic link, what it leads to is written.
+/// Where `file` is a symbolic link, what it leads to is written. A file that is a mount of its own can't be replaced, only
+/// written over: where Kubernetes takes a container's last words from, /dev/termination-log, is such a one.
 pub(super) fn write_file(file: &Path, text: &str) -> io::Result<()> {
     write_bytes(file, text.as_bytes(), 0o666)
 }
@@ -115,7 +116,11 @@ fn write_bytes(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    written
+    match written {
+        // rename(2): EBUSY.
+        Err(e) if e.kind() == ErrorKind::ResourceBusy => fs::write(&file, bytes),
+        written => written,
+    }
 }
 
 fn create_beside(file: &Path, mode: u32) -> io::Result<(PathBuf, File)> {

@@ -28,6 +28,8 @@ pub(super) enum ReportFormat {
     Human,
     /// One JSON document
     Json,
+    /// The same in one line, for logs and for files of many reports
+    Ndjson,
     /// The same as YAML
     Yaml,
     /// JUnit XML, for CI systems
@@ -40,6 +42,10 @@ pub(super) enum ReportFormat {
     Sarif,
     /// As a plugin of Nagios, with its exit codes
     Nagios,
+    /// As a plugin of node-problem-detector, with its exit codes
+    NodeProblemDetector,
+    /// As a condition of a Kubernetes node, PreflightPassed, in one line of JSON
+    NodeCondition,
     /// Annotations of a GitHub workflow
     Github,
     /// For comments and job summaries

@@ -14,7 +14,7 @@ use crate::{
     report::{
         github, html, human, json, junit, kubeadm, markdown,
         model::{Report, Verdict},
-        nagios, prometheus, sarif, tap, yaml,
+        nagios, node_condition, prometheus, sarif, tap, yaml,
     },
     run::{self, Confinement, Ignored, Limits, Request, RunError, Selection},
 };
@@ -58,8 +58,13 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     if let (Some(recorder), Some(file)) = (&recorder, &args.capture) {
         capture::save(recorder, args, report.policy.name.clone(), file)?;
     }
-    let is_plugin = |output: &Output| output.format == ReportFormat::Nagios && output.file.is_none();
-    Ok(if outputs.iter().any(is_plugin) { nagios::state(&report).1 } else { code(&report, args.fail_on) })
+    // As a plugin it ends as whoever starts plugins wants it.
+    let to_stdout = outputs.iter().find(|output| output.file.is_none());
+    Ok(match to_stdout.map(|output| output.format) {
+        Some(ReportFormat::Nagios) => nagios::state(&report).1,
+        Some(ReportFormat::NodeProblemDetector) => node_condition::plugin_status(&report),
+        _ => code(&report, args.fail_on),
+    })
 }
 
 fn ignored(lists: &[String]) -> Result<Ignored, Stop> {
@@ -141,6 +146,9 @@ fn render(
         |text: Result<String, serde_json::Error>| text.map_err(|e| Stop::new(exit::INTERNAL, e.to_string()));
     Ok(match output.format {
         ReportFormat::Json => as_json(json::render(report))?,
+        ReportFormat::Ndjson => as_json(json::render_line(report))?,
+        ReportFormat::NodeCondition => as_json(node_condition::render(report))?,
+        ReportFormat::NodeProblemDetector => node_condition::plugin(report),
         ReportFormat::Yaml => as_json(yaml::render(report))?,
         ReportFormat::Sarif => as_json(sarif::render(report))?,
         ReportFormat::Junit => junit::render(report),

@@ -13,6 +13,16 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
     Ok(text)
 }
 
+/// The same in one line that ends with a newline: one of many in a log, or in a file of reports.
+///
+/// # Errors
+/// As for [`render`].
+pub fn render_line(report: &Report) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string(report)?;
+    text.push('\n');
+    Ok(text)
+}
+
 /// The JSON Schema of reports (draft-07, which editors and validators understand most widely). It describes
 /// what is written: every field is required.
 #[must_use]
