@@ -66,7 +66,7 @@ def archive(program, work):
     again = work / "again"
     with open(again, "wb") as out:
         subprocess.run([str(ROOT / "build/image.py"), str(program)], stdout=out, check=True, cwd="/", env=environment, umask=0o077)
-    check(again.read_bytes() == image.read_bytes(), f"{image.name} made again has other bytes")
+    check(again.read_bytes() == image.read_bytes(), f"{image.name} made again has other bytes, or the source is another one by now: make dist")
     other = subprocess.run([str(ROOT / "build/image.py"), str(program)], stdout=subprocess.PIPE, check=True,
                            env={**environment, "SOURCE_DATE_EPOCH": "86400"}).stdout
     check(other != image.read_bytes(), "SOURCE_DATE_EPOCH changes nothing")

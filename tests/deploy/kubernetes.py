@@ -316,9 +316,15 @@ def page(program, work):
         server.shutdown()
 
 
-def paths():
-    """What the page names is there."""
+def paths(work):
+    """What the page names is there, and its kustomization does what it says."""
     text = PAGE.read_text()
+    shutil.copytree(MANIFESTS, work / "preflight/configs/deploy/kubernetes")
+    (work / "mine").mkdir()
+    (work / "mine/kustomization.yaml").write_text(re.search(r"```yaml\n(.*?)```", text, re.S)[1])
+    pod = of_kind(rendered(work / "mine"), "Job")["spec"]["template"]["spec"]
+    found = kubernetes.judge(pod)["image"], pod["nodeSelector"]["kubernetes.io/hostname"]
+    check(found == ("registry.example/preflight:0.1.0", "node-7"), f"the page's kustomization makes {found}")
     for name in re.findall(r"(?:configs|docs|tests)/[\w./-]*[\w/-]", text):
         check((ROOT / name).exists(), f"{PAGE.name} names {name}, which is not there")
     for part in re.findall(r"^```json\n(.*?)```", text, re.S | re.M):
@@ -334,12 +340,15 @@ def run(program):
     kubernetes.tools()
     manifests()
     spoiled()
-    lint = ran(program, "policy", "lint", MANIFESTS / "common/policy.yaml")
-    check(lint.returncode == 0, f"the policy: {lint.stdout}{lint.stderr}")
+    text = (MANIFESTS / "common/policy.yaml").read_text()
+    for role in ("worker", "control-plane"):
+        lint = ran(program, "policy", "lint", "-", input=f"inputs: {{ role: {role} }}\n{text}")
+        check(lint.returncode == 0, f"the policy, for a {role}: {lint.stdout}{lint.stderr}")
     node_problem_detector(program)
     with tempfile.TemporaryDirectory() as work:
         page(program, pathlib.Path(work))
-    paths()
+    with tempfile.TemporaryDirectory() as work:
+        paths(pathlib.Path(work))
     return 1 if wrong else 0
 
 
