@@ -41,20 +41,27 @@ def said(*command):
 
 
 def tools():
-    """Builds what is not there yet, as cheaply as can be: they run for a second."""
+    """Builds what is not there yet, both at once and as cheaply as can be: they run for seconds."""
+    building = []
     for name, (version, *features) in PINNED.items():
-        program = TOOLS / "bin" / name
-        if program.exists() and (TOOLS / f"{name}-{version}").exists():
+        if (TOOLS / "bin" / name).exists() and (TOOLS / f"{name}-{version}").exists():
             continue
         print(f"packages: building {name} {version}", file=sys.stderr)
-        command = [CARGO, "install", "--quiet", "--locked", "--force", "--debug", "--root", TOOLS, "--target-dir", TOOLS / "build"]
-        environment = {k: v for k, v in os.environ.items() if not k.endswith("RUSTFLAGS")}
-        environment |= {"CARGO_PROFILE_DEV_DEBUG": "false", "CARGO_INCREMENTAL": "0"}
+        build = TOOLS / f"build-{name}"
+        command = [CARGO, "install", "--quiet", "--locked", "--force", "--debug", "--root", TOOLS, "--target-dir", build]
         for crate in FAST if name == "cargo-generate-rpm" else []:
             command += ["--config", f"profile.dev.package.{crate}.opt-level=3"]
-        subprocess.run([*command, *features, f"{name}@{version}"], cwd=TOOLS.parent, env=environment, check=True)
+        environment = {k: v for k, v in os.environ.items() if not k.endswith("RUSTFLAGS")}
+        for setting in ("DEBUG", "DEBUG_ASSERTIONS", "OVERFLOW_CHECKS", "INCREMENTAL"):
+            environment[f"CARGO_PROFILE_DEV_{setting}"] = "false"
+        TOOLS.mkdir(parents=True, exist_ok=True)
+        process = subprocess.Popen([*command, *features, f"{name}@{version}"], cwd=TOOLS, env=environment)
+        building.append((name, version, build, process))
+    for name, version, build, process in building:
+        if process.wait() != 0:
+            fail(f"{name} {version} could not be built")
         (TOOLS / f"{name}-{version}").touch()
-    shutil.rmtree(TOOLS / "build", ignore_errors=True)
+        shutil.rmtree(build)
 
 
 def licence_texts(bill):

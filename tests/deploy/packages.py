@@ -7,7 +7,9 @@ It makes a Debian with debootstrap once, in $PREFLIGHT_DEPLOY_CACHE or preflight
 only copies of it. Everything is mounted in a mount namespace of its own.
 Exit status: 0 all is well, 1 something is wrong, 77 the test could not be run (never a success).
 """
+import base64
 import concurrent.futures
+import gzip
 import hashlib
 import json
 import os
@@ -27,7 +29,8 @@ CACHE = pathlib.Path(os.environ.get("PREFLIGHT_DEPLOY_CACHE")
                      or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "preflight-deploy")
 SUITE, WITH = "bookworm", "systemd,man-db,bash-completion"
 TOOLS = {"debootstrap": "debootstrap", "dpkg-deb": "dpkg", "lintian": "lintian", "rpm": "rpm", "rpmlint": "rpmlint",
-         "systemd-analyze": "systemd", "unshare": "util-linux", "nsenter": "util-linux", "setsid": "util-linux"}
+         "shellcheck": "shellcheck", "unshare": "util-linux", "nsenter": "util-linux", "cpio": "cpio",
+         "qemu-system-x86_64": "qemu-system-x86"}
 POLICY = "etc/preflight/policy.yaml"
 DROP_IN = "etc/systemd/system/kubelet.service.d/20-preflight.conf"
 # In tenths, what `systemd-analyze security` of systemd 252 gives the unit; docs/packages.md and the unit say why it is not less.
@@ -47,8 +50,8 @@ def run(*command, status=0, **more):
     """Runs a command without a terminal; what it prints, or Wrong where it ends otherwise than it should."""
     more = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **more}
     done = subprocess.run([str(c) for c in command], text=True, check=False, **more)
-    if status is not None:
-        check(done.returncode == status, f"`{' '.join(str(c) for c in command)}` ends with {done.returncode}, not {status}:\n{done.stdout}")
+    if status is not None and done.returncode != status:
+        raise Wrong(f"`{' '.join(map(str, command))}` ends with {done.returncode}, not {status}:\n{done.stdout}")
     return done.stdout or ""
 
 
@@ -134,10 +137,18 @@ def repeatable(file, packages, directory):
         check(same_bytes(package, again / package.name), f"{package.name} has other bytes when it is made again")
 
 
-def linted(deb, rpm):
+def linted(deb, rpm, directory):
+    """Nothing is found that has no reason beside it; what is wrong or has none is found."""
     options = ["--allow-root", "--display-info", "--pedantic", "--fail-on", "error,warning,info,pedantic"]
     run("lintian", *options, deb)
+    tree = directory / "poor"
+    run("dpkg-deb", "--raw-extract", deb, tree)
+    shutil.rmtree(tree / "usr")
+    run("dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, directory / "poor.deb")
+    check("no-copyright-file" in run("lintian", *options, directory / "poor.deb", status=2), "lintian notices nothing")
     run("rpmlint", "--strict", "-c", HERE / "packages.rpmlint.toml", rpm)
+    check("no-signature" in run("rpmlint", rpm, status=64), "rpmlint notices nothing")
+    run("shellcheck", "--shell=sh", ROOT / "build/packages.debian/postrm", *sorted((ROOT / "build/packages.rpm").iterdir()))
 
 
 def installed_well(root, file):
@@ -269,10 +280,11 @@ BAD = GOOD.replace("name: good", "name: bad").replace(
     "checks: [", 'checks: [{ check: kernel-version, with: { requires: ">=1000" } }, ')
 UNITS = {
     # Of the usual boot only what keeps the journal.
-    "sysinit.target": "[Unit]\nDefaultDependencies=no\nWants=systemd-journald.socket systemd-journald-dev-log.socket systemd-journald.service\n",
+    "sysinit.target": "[Unit]\nDefaultDependencies=no\n"
+                      "Wants=systemd-journald.socket systemd-journald-dev-log.socket systemd-journald.service\n",
     "basic.target": "[Unit]\nDefaultDependencies=no\nRequires=sysinit.target\nAfter=sysinit.target\n",
     "test.target": "[Unit]\nDefaultDependencies=no\nRequires=basic.target\nWants=kubelet.service\n",
-    # As the packages of Kubernetes have it, but for what it runs (kubernetes/release, cmd/krel/templates/latest/kubelet/kubelet.service).
+    # As the packages of Kubernetes have it, but for what it runs (kubernetes/release, cmd/krel/templates/latest/kubelet).
     "kubelet.service": "[Unit]\nWants=network-online.target\nAfter=network-online.target\n"
                        "[Service]\nExecStart=/usr/bin/sleep infinity\nRestart=always\nStartLimitInterval=0\nRestartSec=10\n"
                        "[Install]\nWantedBy=multi-user.target\n",
@@ -375,7 +387,8 @@ class Machine:
 def prepared(root, deb, units):
     shutil.copy(deb, root / "root/preflight.deb")
     inside(root, "dpkg", "--install", "/root/preflight.deb")
-    for name, text in {**UNITS, **units}.items():
+    (root / "root/preflight.deb").unlink()
+    for name, text in units.items():
         (root / "etc/systemd/system" / name).write_text(text)
     (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
     return root
@@ -392,16 +405,18 @@ def keeps_the_kubelet(machine):
     check("dependency" in out, "systemctl says", out)
     check(machine.is_("kubelet") == "inactive", "the kubelet of a bad node runs")
     check(machine.is_("preflight") == "failed", "preflight is", machine.is_("preflight"))
-    check(machine.shows("preflight", "ExecMainStatus") == ["1"], "its exit status is", machine.shows("preflight", "ExecMainStatus"))
+    status = machine.shows("preflight", "ExecMainStatus")
+    check(status == ["1"], "its exit status is", status)
     check(machine.report()["verdict"] == "fail", "the report says", machine.report()["verdict"])
     check(machine("stat", "-c", "%a %U", "/run/preflight", "/run/preflight/report.json").split() == ["700", "root", "600", "root"],
           "others may read the report")
-    journal = machine("sh", "-ec", shown("## Judge the node at each boot", 1)[0].replace("journalctl", "journalctl -o cat --no-pager"))
+    command = shown("## Judge the node at each boot", 1)[0].replace("journalctl", "journalctl -o cat --no-pager")
+    journal = machine("sh", "-ec", command)
     check("FAIL  kernel-version" in journal, "the journal has", journal)
 
     # What was not judged is not good: no program, no policy, one that is wrong.
     machine.policy(GOOD)
-    absent = (f"mv /usr/bin/preflight /{POLICY} /root", "203"), (f"mv /root/preflight /usr/bin", "3")
+    absent = (f"mv /usr/bin/preflight /{POLICY} /root", "203"), ("mv /root/preflight /usr/bin", "3")
     for command, status in (*absent, (f"echo 'kind: Policy' >/{POLICY}", "3")):
         machine("sh", "-ec", command)
         machine("systemctl", "start", "kubelet", status=1)
@@ -437,7 +452,7 @@ def leaves_the_kubelet(machine):
 
 
 def kubelet(roots, deb, directory):
-    root = prepared(roots.new("kubelet"), deb, {})
+    root = prepared(roots.new("kubelet"), deb, UNITS)
     shutil.copy(directory / "preflight_0.9.1-1_amd64.deb", root / "root")
     with Machine(root, directory) as machine:
         keeps_the_kubelet(machine)
@@ -446,7 +461,7 @@ def kubelet(roots, deb, directory):
 
 def at_boot(roots, deb, directory):
     """The same from the first second on: the drop-in was linked before the boot."""
-    root = prepared(roots.new("boot"), deb, {})
+    root = prepared(roots.new("boot"), deb, UNITS)
     (root / POLICY).write_text(BAD)
     (root / DROP_IN).parent.mkdir()
     (root / DROP_IN).symlink_to("/usr/share/preflight/kubelet.service.d/20-preflight.conf")
@@ -477,8 +492,9 @@ def plain(text):
 def sees_the_same(roots, deb, directory):
     """Every finding of the policy of the package is, inside of the hardened unit, what it is in one without hardening."""
     unit = (ROOT / "configs/deploy/systemd/preflight.service").read_text()
-    blind = plain(unit).replace("plain", "blind").replace("[Install]", "ProtectSystem=strict\nPrivateNetwork=yes\nProtectKernelModules=yes\n[Install]")
-    root = prepared(roots.new("same"), deb, {"plain.service": plain(unit), "blind.service": blind})
+    blinds = "ProtectSystem=strict\nPrivateNetwork=yes\nProtectKernelModules=yes\n[Install]"
+    blind = plain(unit).replace("plain", "blind").replace("[Install]", blinds)
+    root = prepared(roots.new("same"), deb, {**UNITS, "plain.service": plain(unit), "blind.service": blind})
     with Machine(root, directory) as machine:
         for name in ("preflight", "plain", "blind"):
             machine("systemctl", "start", name, status=None)
@@ -514,11 +530,64 @@ def analysed(machine, unit):
     check(out.strip() == "", "systemd-analyze verify says", out)
     at = pathlib.Path(f"/proc/{machine.pid}/root/etc/systemd/system/broken.service")
     at.write_text(unit.replace("Type=oneshot", "Type=onceshot"))
-    check("onceshot" in machine("systemd-analyze", "verify", "/etc/systemd/system/broken.service", status=None), "verify notices nothing")
+    out = machine("systemd-analyze", "verify", "/etc/systemd/system/broken.service", status=None)
+    check("onceshot" in out, "systemd-analyze verify notices nothing:", out)
     security = ["systemd-analyze", "security", "--no-pager", f"--threshold={EXPOSURE}"]
     out = machine(*security, "preflight.service")
     machine(*security, "plain.service", status=1)
     return re.search(r"exposure level for .*: ([\d.]+)", out)[1]
+
+
+# -- a whole boot ----------------------------------------------------------------------------------------------------------------
+# What the machine says on its second serial line, once everything before the kubelet is done. It has no network, and therefore no
+# default route: it fails by the policy of the package.
+SAY = r"""#!/bin/sh
+exec >/dev/ttyS1
+for unit in preflight plain kubelet; do echo "$unit $(systemctl is-active $unit)"; done
+for name in preflight plain; do echo "BEGIN $name"; gzip -c /run/$name/report.json | base64; echo "END $name"; done
+cp /root/good.yaml /etc/preflight/policy.yaml
+systemctl start kubelet
+for unit in preflight kubelet; do echo "mended: $unit $(systemctl is-active $unit)"; done
+sync; systemctl poweroff --force --force
+"""
+SAYS = ("[Unit]\nAfter=preflight.service plain.service kubelet.service\n[Service]\nType=oneshot\nExecStart=/root/say\n"
+        "[Install]\nWantedBy=multi-user.target\n")
+LEFT_OUT = ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache", "var/lib/apt", "dev", "proc", "sys")
+
+
+def whole_boot(root, deb, directory):
+    """A machine with a kernel of its own and systemd's usual boot, with everything that the page shows in use."""
+    tree = pathlib.Path(run(ROOT / "tests/vm/kernels.sh", "6.1", stderr=subprocess.DEVNULL).split()[-1])
+    unit = (ROOT / "configs/deploy/systemd/preflight.service").read_text()
+    units = {"plain.service": plain(unit), "says.service": SAYS, "kubelet.service": UNITS["kubelet.service"]}
+    prepared(root, deb, units)
+    (root / "root/good.yaml").write_text(GOOD)
+    (root / "root/say").write_text(SAY)
+    (root / "root/say").chmod(0o755)
+    for command in shown("## Judge the node at each boot") + shown("## Keep the kubelet of a bad node from starting")[:2]:
+        inside(root, "sh", "-ec", command)
+    inside(root, "systemctl", "enable", "plain", "says", "kubelet")
+    shutil.copytree(tree / "lib/modules", root / "lib/modules", dirs_exist_ok=True)
+    (root / "init").symlink_to("lib/systemd/systemd")
+    left_out = " -o ".join(f"-path './{path}/*'" for path in LEFT_OUT)
+    run("sh", "-ec", f"find . \\( {left_out} \\) -prune -o -print | cpio --quiet -o -H newc >{directory}/initrd", cwd=root)
+    kernel = next(tree.glob("boot/vmlinuz*"))
+    # Without KVM: it is not to be had everywhere, and -cx16 as in tests/vm/boot.sh.
+    run("timeout", "--kill-after=5", "180", "qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max,-cx16", "-M", "q35",
+        "-m", "1536", "-smp", "1", "-display", "none", "-no-reboot", "-nic", "none", "-kernel", kernel,
+        "-initrd", f"{directory}/initrd", "-append", "console=ttyS0 quiet panic=-1 rdinit=/init systemd.show_status=0",
+        "-serial", f"file:{directory}/console", "-serial", f"file:{directory}/says")
+    said = (directory / "says").read_text(errors="replace").replace("\r", "")
+    console = (directory / "console").read_text(errors="replace")
+    states = re.findall(r"^((?:mended: )?(?:preflight|kubelet) \w+)$", said, re.M)
+    want = ["preflight failed", "kubelet inactive", "mended: preflight active", "mended: kubelet active"]
+    check(states == want, "it says", said[:400], "and on its console", console)
+    packed = dict(re.findall(r"^BEGIN (\w+)\n(.*?)^END", said, re.M | re.S))
+    reports = {name: json.loads(gzip.decompress(base64.b64decode(text))) for name, text in packed.items()}
+    check(reports["preflight"]["verdict"] == "fail" and reports["preflight"]["node"]["environment"] == "vm", "it is no such node")
+    unlike = differences(*map(told, (reports["preflight"], reports["plain"])))
+    check(not unlike, "hardening changes what is found:", json.dumps(unlike, indent=1))
+    return f"{len(reports['plain']['findings'])} findings, cgroup {reports['plain']['node']['cgroup']}"
 
 
 # -- all of it -------------------------------------------------------------------------------------------------------------------
@@ -534,11 +603,14 @@ def everything(file, directory):
     at = step("made again, both have the same bytes", at)
     # They take their time, and share nothing with the others.
     with concurrent.futures.ThreadPoolExecutor() as beside:
-        lint = beside.submit(linted, deb, rpm)
+        lint = beside.submit(linted, deb, rpm, directory)
+        boot = beside.submit(whole_boot, roots.new("whole"), deb, directory)
         in_roots(roots, deb, rpm, file, directory)
         at = time.monotonic()
         lint.result()
-    step("lintian and rpmlint find nothing", at)
+        at = step("lintian and rpmlint find nothing", at)
+        said = boot.result()
+    step(f"a whole boot of a bad node ends without its kubelet, and the unit sees what one without hardening sees: {said}", at)
 
 
 def in_roots(roots, deb, rpm, file, directory):
