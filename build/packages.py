@@ -143,26 +143,28 @@ def changelog(version, epoch):
 """
 
 
-def stage(file, version, epoch):
+def stage(program, version, epoch):
     """Everything that is packed, with the time of the commit: modification times are packed as well."""
     shutil.rmtree(STAGE, ignore_errors=True)
     STAGE.mkdir(parents=True)
-    bill = json.loads(pathlib.Path(f"{file}.cdx.json").read_text())
+    bill = json.loads(pathlib.Path(f"{program}.cdx.json").read_text())
     deploy = ROOT / "configs/deploy/systemd"
     copies = {ROOT / name for name in ("README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT")}
     copies |= {ROOT / "share" / name for name in ("preflight.bash", "_preflight", "preflight.fish")}
     copies |= {deploy / "policy.yaml", deploy / "preflight.service", deploy / "kubelet.service.d/20-preflight.conf"}
     for source in copies:
         shutil.copyfile(source, STAGE / source.name)
-    shutil.copyfile(file, STAGE / "preflight")
-    shutil.copyfile(f"{file}.cdx.json", STAGE / "preflight.cdx.json")
+    shutil.copyfile(program, STAGE / "preflight")
+    shutil.copyfile(f"{program}.cdx.json", STAGE / "preflight.cdx.json")
     shutil.copyfile(ROOT / "build/packages.debian/lintian-overrides", STAGE / "lintian-overrides")
     (STAGE / "copyright").write_text(copyright_file())
     (STAGE / "changelog.Debian").write_text(changelog(version, epoch))
     packed = {page.name: page.read_bytes() for page in sorted((ROOT / "share").glob("*.1"))}
     packed |= {"changelog": (ROOT / "CHANGELOG.md").read_bytes(), "licenses": licence_texts(bill).encode()}
     for name, content in packed.items():
-        (STAGE / f"{name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
+        # Not gzip.compress, whose header depends on Python's version.
+        with open(STAGE / f"{name}.gz", "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packing:
+            packing.write(content)
     for each in STAGE.iterdir():
         each.chmod(0o755 if each.name == "preflight" else 0o644)
         os.utime(each, (epoch, epoch))
