@@ -10,6 +10,7 @@ import os
 import pathlib
 import sys
 import time
+import traceback
 
 # The modules lie beside this file, and shall leave nothing there.
 sys.dont_write_bytecode = True
@@ -33,12 +34,13 @@ def main():
         start = time.monotonic()
         try:
             told = importlib.import_module(part).test(file)
-        except Wrong as error:
-            wrong += 1
-            print(f"bootstrap: WRONG: {part}: {error}", file=sys.stderr)
         except (NotRun, ImportError) as error:
             left_out += 1
             print(f"bootstrap: NOT RUN: {part}: {error}", file=sys.stderr)
+        except Exception as error:  # whatever stops a part, the others run
+            wrong += 1
+            told = str(error) if isinstance(error, Wrong) else traceback.format_exc()
+            print(f"bootstrap: WRONG: {part}: {told}", file=sys.stderr)
         else:
             print(f"bootstrap: {part}: {'; '.join(told)} ({time.monotonic() - start:.1f} s)", flush=True)
     if wrong or (left_out and os.environ.get("PREFLIGHT_REQUIRE_LIVE") == "1"):
