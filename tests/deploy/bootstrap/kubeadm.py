@@ -1,6 +1,7 @@
 """configs/deploy/kubeadm: the wrapper, in dash and bash, with kubeadm as a program that writes down how it was called."""
 import json
 import pathlib
+import shutil
 import tempfile
 
 from boots import BROKEN, FAILS, PASSES
@@ -68,6 +69,17 @@ def goes_on(bench):
     bench.ends(0)
 
 
+def as_path_finds_them(bench):
+    """Without a variable in the environment, as it is deployed: both programs by PATH, and the built-in policy."""
+    script(bench.at / "bin" / "preflight", f'#!/bin/sh\necho "$*" >{bench.at}/asked\n')
+    shutil.copy(bench.at / "kubeadm", bench.at / "bin" / "kubeadm")
+    path = f"{bench.at}/bin:/usr/bin:/bin"
+    status, said = run(bench.shell, FILE, "join", "--config", "a b.yaml", env={"PATH": path})
+    hold(status == 0 and (bench.at / "called").exists(), f"{bench.shell}: by PATH it ends with {status}: {said}")
+    asked = (bench.at / "asked").read_text().strip()
+    hold(asked == "--kubeadm-config a b.yaml --ignore-preflight-errors  --output kubeadm", f"preflight was asked {asked!r}")
+
+
 def stops(bench, file=FILE):
     """What keeps kubeadm from being started, each with a status of its own."""
     def stopped(wanted, says, *words, **env):
@@ -130,7 +142,7 @@ def test(preflight):
     for shell in ("dash", "bash"):
         with tempfile.TemporaryDirectory() as directory:
             bench = Bench(shell, pathlib.Path(directory), preflight)
-            for part in (goes_on, stops, ignores, tells):
+            for part in (goes_on, as_path_finds_them, stops, ignores, tells):
                 part(bench)
             # A wrapper that takes "nothing was judged" for good, and one that loses a failure.
             text = FILE.read_text()
