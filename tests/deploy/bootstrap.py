@@ -8,6 +8,7 @@ Debian's own Python, since cloud-init's modules are made for it. What it needs, 
 """
 import os
 import pathlib
+import signal
 import sys
 import time
 import traceback
@@ -28,6 +29,8 @@ def main():
     if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
         print(f"bootstrap: WRONG: {' '.join(sys.argv[1:2]) or 'FILE'} is not there; make it with 'make dist'", file=sys.stderr)
         return 1
+    # What is under way is tidied up by its own `finally`.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     file, wanted = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:] or PARTS
     wrong = left_out = 0
     for part in wanted:

@@ -3,7 +3,7 @@ import hashlib
 import json
 import os
 import pathlib
-import subprocess
+import shutil
 import tempfile
 
 import yaml
@@ -25,14 +25,20 @@ checks:
 FAILS = PASSES.replace("3.10", "99").replace("passes", "fails")
 BROKEN = PASSES.replace("kernel-version", "kernel-versoin")
 
+# The root of a machine whose files are this one's: what is written reaches nobody, and is gone with the mount namespace.
+OVERLAY = """set -e
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/upper /mnt/work /mnt/root
+mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
+cd /mnt/root"""
+
 
 def namespaces():
     """The command that starts the first process of a machine of its own."""
     words = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--propagation", "private"]
     if os.geteuid() != 0:
         words += ["--user", "--map-root-user"]
-    status, said = run(*words, "sh", "-c", "mount -t tmpfs t /mnt && mkdir /mnt/u /mnt/w /mnt/r && "
-                       "mount -t overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w o /mnt/r")
+    status, said = run(*words, "sh", "-c", OVERLAY)
     if status != 0:
         raise NotRun(f"no machine of its own to be had (namespaces and an overlay of /); run it as root: {said.strip()}")
     return words
@@ -61,10 +67,7 @@ class Boot:
                 (at / name).mkdir()
             if served is not None:
                 (at / "www" / NAME).write_bytes(served)
-            os.symlink(TOOLS / "cloud-init" / "usr", at / "cloud-init" / "usr")
-            subprocess.run(["cp", "-r", TOOLS / "cloud-init" / "usr", at / "cloud-init" / "copy"], check=True)
-            (at / "cloud-init" / "usr").unlink()
-            (at / "cloud-init" / "copy").rename(at / "cloud-init" / "usr")
+            shutil.copytree(TOOLS / "cloud-init" / "usr" / "lib", at / "cloud-init" / "usr" / "lib", symlinks=True)
             script(at / "bin" / "kubeadm", "#!/bin/sh\necho \"$*\" >>/tmp/scene/out/called\n")
             status, said = run(*words, "bash", HERE / "scene.sh", at)
             hold(status == 0, f"the scene broke down: {said}\n{self.text(at, 'log')}")

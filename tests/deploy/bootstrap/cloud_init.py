@@ -35,9 +35,11 @@ def statuses(text):
     [found] = [file["content"] for file in read(text)["write_files"] if file["path"].endswith("/before-kubeadm")]
     with tempfile.TemporaryDirectory() as directory:
         at = pathlib.Path(directory)
-        for ends, status in (("exit 0", 0), ("exit 1", 1), ("exit 2", 2), ("exit 3", 3), ("exit 4", 4), ("exit 77", 4), ("kill -9 $$", 4)):
+        usual = [(f"exit {status}", status) for status in range(5)]
+        for ends, status in (*usual, ("exit 77", 4), ("kill -9 $$", 4)):
             program = script(at / "preflight", f"#!/bin/sh\n{ends}\n")
-            here = found.replace(ZEROS, sha256(program.read_bytes())).replace("program=/opt/preflight/preflight", f"program={program}")
+            here = found.replace(ZEROS, sha256(program.read_bytes()))
+            here = here.replace("program=/opt/preflight/preflight", f"program={program}")
             for shell in ("dash", "bash"):
                 got, said = run(shell, script(at / "before-kubeadm", here), "/etc/kubernetes/join.yaml")
                 hold(got == status, f"{shell}: where preflight does `{ends}` it ends with {got}, not {status}: {said}")
@@ -60,7 +62,8 @@ def cases(text, preflight):
     yield "a fit machine joins", user_data(), real, lambda boot: boot.joined(JOIN)
     yield "one that is not fit does not", user_data(FAILS), real, \
         lambda boot: boot.stayed_out("kernel-version/release", "is not fit")
-    yield "nor one with a broken policy", user_data(BROKEN), real, lambda boot: boot.stayed_out("kernel-versoin", "policy is wrong")
+    yield "nor one with a broken policy", user_data(BROKEN), real, \
+        lambda boot: boot.stayed_out("kernel-versoin", "policy is wrong")
     yield "nor one that was given another file", user_data(), real + b"!", lambda boot: (
         boot.stayed_out("SHA-256"), hold(not any("opt/preflight/preflight" in file for file in boot.files), boot.files))
     yield "nor one that was given none", user_data(), None, lambda boot: boot.stayed_out("can't be fetched", "404")

@@ -31,22 +31,32 @@ def noticed(what, part, *arguments):
     raise Wrong(f"nobody noticed that {what}")
 
 
-def run(*command, env=None, clean=True, **more):
+def run(*command, env=None, **more):
     """Runs a program, and gives its exit status and all it said. `env` is added to an empty environment."""
-    given = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"} if clean else dict(os.environ)
+    given = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
     command = [str(word) for word in command]
-    done = subprocess.run(
+    text = more.pop("input", None)
+    child = subprocess.Popen(
         command,
         env={**given, **(env or {})},
-        stdin=subprocess.DEVNULL if "input" not in more else None,
+        stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
-        check=False,
+        errors="replace",
         **more,
     )
-    return done.returncode, done.stdout
+    try:
+        said = child.communicate(text, timeout=300)[0]
+    except BaseException:
+        # It tidies up by itself where it gets the time.
+        child.terminate()
+        try:
+            child.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+        raise
+    return child.returncode, said
 
 
 def tool(package, file):

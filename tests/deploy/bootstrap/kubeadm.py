@@ -38,14 +38,15 @@ class Bench:
         (self.at / "policy.yaml").write_text(text)
 
     def ends(self, status):
-        script(self.at / "kubeadm", f'#!/bin/sh\nfor word in "$@"; do printf "%s\\n" "$word"; done >{self.at}/called\nexit {status}\n')
+        writes = f'for word in "$@"; do printf "%s\\n" "$word"; done >{self.at}/called'
+        script(self.at / "kubeadm", f"#!/bin/sh\n{writes}\nexit {status}\n")
 
     def call(self, *arguments, file=FILE, **env):
         """Exit status, what was said, the arguments that reached kubeadm (None: it was not started)."""
         called = self.at / "called"
         called.unlink(missing_ok=True)
-        env = {"PREFLIGHT": str(self.preflight), "PREFLIGHT_CONFIG": str(self.at / "policy.yaml"), "KUBEADM": str(self.at / "kubeadm"), **env}
-        status, said = run(self.shell, file, *arguments, env=env)
+        given = {"PREFLIGHT": self.preflight, "PREFLIGHT_CONFIG": self.at / "policy.yaml", "KUBEADM": self.at / "kubeadm", **env}
+        status, said = run(self.shell, file, *arguments, env={name: str(value) for name, value in given.items()})
         return status, said, called.read_text().splitlines() if called.exists() else None
 
     def inputs(self, *arguments):
@@ -114,7 +115,8 @@ def ignores(bench):
     """--ignore-preflight-errors, in each form, from the command line and from the file."""
     bench.policy(NAMED)
     for words in (["--ignore-preflight-errors=SystemVerification"], ["--ignore-preflight-errors", "Swap,SystemVerification"],
-                  ["--ignore-preflight-errors=Swap", "--ignore-preflight-errors=systemverification"], ["--ignore-preflight-errors=all"]):
+                  ["--ignore-preflight-errors=Swap", "--ignore-preflight-errors=systemverification"],
+                  ["--ignore-preflight-errors=all"]):
         got = bench.call("join", "10.0.0.1:6443", *words)
         hold(got[::2] == (0, ["join", "10.0.0.1:6443", *words]), f"{bench.shell}: {words}: {got}")
     file = bench.at / "ignored.yaml"

@@ -10,7 +10,7 @@ import shutil
 import tarfile
 import tempfile
 
-from boots import BROKEN, namespaces
+from boots import BROKEN, OVERLAY, namespaces
 from common import DEPLOY, NotRun, ROOT, hold, noticed, run, script, tool
 
 FILES = DEPLOY / "packer"
@@ -19,6 +19,12 @@ CONFIG = f"debian-{KERNEL}/v2/root/boot/config-{KERNEL}"
 MODULES = {"overlay": "fs/overlayfs/overlay.ko", "nf_conntrack": "net/netfilter/nf_conntrack.ko",
            "br_netfilter": "net/bridge/br_netfilter.ko", "veth": "drivers/net/veth.ko"}
 PACKAGES = {"kubelet": "1.36.1-1.1", "kubeadm": "1.36.1-1.1"}
+
+
+def configuration():
+    """That of the kernel."""
+    with tarfile.open(ROOT / "tests" / "nodes" / "captures.tar.gz") as captures:
+        return captures.extractfile(CONFIG).read().decode()
 
 
 def put(root, path, text="", mode=0o644):
@@ -69,19 +75,24 @@ def image(root, config):
 
 # What is wrong with an image, how it comes about, and the findings that fail then (a whole id each).
 WRONGS = {
-    "a module is missing": (lambda root: (root / f"usr/lib/modules/{KERNEL}/kernel/{MODULES['overlay']}").unlink(), ["kernel-modules/overlay"]),
+    "a module is missing": (
+        lambda root: (root / f"usr/lib/modules/{KERNEL}/kernel/{MODULES['overlay']}").unlink(), ["kernel-modules/overlay"]),
     "a module is forbidden at boot": (
-        lambda root: put(root, "/etc/default/grub", "GRUB_CMDLINE_LINUX='quiet module_blacklist=nf_conntrack'\n"), ["kernel-modules/nf_conntrack"]),
+        lambda root: put(root, "/etc/default/grub", "GRUB_CMDLINE_LINUX='quiet module_blacklist=nf_conntrack'\n"),
+        ["kernel-modules/nf_conntrack"]),
     "the kernel has no configuration": (lambda root: (root / f"boot/config-{KERNEL}").unlink(), ["kernel-config"]),
     "a second kernel has neither configuration nor modules": (
         lambda root: put(root, "/usr/lib/modules/6.1.0-57-amd64/modules.dep"), ["kernel-config", "kernel-modules/overlay"]),
     "fstab has swap": (lambda root: put(root, "/etc/fstab", "/swap.img\tnone\tswap\tsw\t0 0\n"), ["fstab//etc/fstab"]),
     "conntrack is missing": (lambda root: (root / "usr/bin/conntrack").unlink(), ["executables/conntrack"]),
-    "nothing is forwarded": (lambda root: put(root, "/etc/sysctl.d/k8s.conf", "# net.ipv4.ip_forward = 1\n"), ["parameters-at-boot//etc/sysctl.d/k8s.conf"]),
+    "nothing is forwarded": (
+        lambda root: put(root, "/etc/sysctl.d/k8s.conf", "# net.ipv4.ip_forward = 1\n"),
+        ["parameters-at-boot//etc/sysctl.d/k8s.conf"]),
     "the runtime does not start": (
         lambda root: (root / "etc/systemd/system/multi-user.target.wants/containerd.service").unlink(), ["services/containerd"]),
     "the kubelet is of no package": (lambda root: put(root, "/var/lib/dpkg/status"), ["kubelet/version"]),
-    "it was part of a cluster": (lambda root: put(root, "/etc/kubernetes/kubelet.conf", "x"), ["joined//etc/kubernetes/kubelet.conf"]),
+    "it was part of a cluster": (
+        lambda root: put(root, "/etc/kubernetes/kubelet.conf", "x"), ["joined//etc/kubernetes/kubelet.conf"]),
     "it has a machine-id": (lambda root: put(root, "/etc/machine-id", 32 * "a"), ["identity-of-its-own//etc/machine-id"]),
 }
 
@@ -163,28 +174,27 @@ def by_packer(preflight, make):
         hold(status != 0, "packer validate takes anything")
         for root, wanted in ((fit, 0), (unfit, 1)):
             status, said = pack("build", "-var", f"root={root}", "-var", f"preflight={preflight}", "unpacked.pkr.hcl")
-            hold(status == wanted and ("FAIL  fstab" in said) == bool(wanted), f"packer build ends with {status}, not {wanted}: {said}")
+            hold(status == wanted and ("FAIL  fstab" in said) == bool(wanted),
+                 f"packer build ends with {status}, not {wanted}: {said}")
 
 
 def on_the_machine(preflight, make):
     """The last provisioner of machine.pkr.hcl, on a machine whose files are this one's and, on top, the image's."""
     [inline] = re.findall(r"inline = \[\n(.*?)\n *\]", (FILES / "machine.pkr.hcl").read_text(), re.S)
-    lines = [json.loads(line.strip().rstrip(",")).replace("${basename(var.preflight)}", preflight.name) for line in inline.splitlines()]
+    inline = inline.replace("${basename(var.preflight)}", preflight.name)
+    lines = [json.loads(line.strip().rstrip(",")) for line in inline.splitlines()]
     words, unfit = namespaces(), make()
     WRONGS["a module is missing"][0](unfit)
     for root, wanted in ((make(), 0), (unfit, 1)):
         with tempfile.TemporaryDirectory() as directory:
             at = pathlib.Path(directory)
             # What Packer's file provisioner does; what of this machine is no image's goes first.
-            (at / "stage").write_text(f"""set -e
-mount -t tmpfs tmpfs /mnt
-mkdir /mnt/upper /mnt/work /mnt/root
-mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
-cd /mnt/root
+            (at / "stage").write_text(f"""{OVERLAY}
 rm -rf usr/lib/modules etc/ssh/ssh_host_* etc/kubernetes etc/cni etc/machine-id etc/fstab boot/* var/lib/dpkg/info
 mount -t tmpfs tmpfs tmp
 mount -t proc proc proc
-(cd {root} && tar -c --exclude=./lib --exclude=./proc --exclude=./sys --exclude=./dev --exclude=./tmp --exclude=./usr/bin/cp --exclude=./usr/bin/mount .) | tar -x
+(cd {root} && tar -c --exclude=./lib --exclude=./proc --exclude=./sys --exclude=./dev --exclude=./tmp \\
+    --exclude=./usr/bin/cp --exclude=./usr/bin/mount .) | tar -x
 cp {preflight} {FILES}/judge-image {FILES}/image.yaml tmp/
 cp {at}/inline tmp/
 status=0
@@ -202,30 +212,20 @@ def test(preflight):
     """All of it."""
     if os.geteuid() != 0:
         raise NotRun("only root can mount")
-    with tarfile.open(ROOT / "tests" / "nodes" / "captures.tar.gz") as captures:
-        # Equal files are stored once, and hard-linked.
-        config = captures.extractfile(CONFIG).read().decode()
     with tempfile.TemporaryDirectory() as directory:
-        count = iter(range(1000))
+        config, count = configuration(), iter(range(1000))
 
-        def make():
-            root = pathlib.Path(directory) / f"image {next(count)}"
+        def make(name="an image"):
+            root = pathlib.Path(directory) / f"{name}{next(count)}"
             image(root, config)
             return root
 
         by_script(preflight, make)
         noticed("the image has no overlay, and that counts", broken_image_is_fit, preflight, make)
         by_packer(preflight, make)
-    with tempfile.TemporaryDirectory() as directory:
-        count = iter(range(1000))
-
-        def make_plain():
-            root = pathlib.Path(directory) / f"image{next(count)}"
-            image(root, config)
-            return root
-
-        on_the_machine(preflight, make_plain)
-    return ["a fit image passes, nothing of it unknown", f"{len(WRONGS)} that are not are caught", "Packer builds or stops", "the machine itself"]
+        on_the_machine(preflight, lambda: make("image"))
+    return ["a fit image passes, nothing of it unknown", f"{len(WRONGS)} that are not are caught", "Packer builds or stops",
+            "the machine itself is judged by its files"]
 
 
 def broken_image_is_fit(preflight, make):

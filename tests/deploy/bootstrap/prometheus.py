@@ -139,14 +139,19 @@ def booted(preflight, units, policy):
         service, timer = (units[name] for name in UNITS)
         (at / "reports" / "policy.yaml").write_text(policy)
         mine = "/var/lib/node_exporter/textfile_collector"
-        service = service.replace("--config kubernetes-node --skip joined* --skip ports*", f"--config {mine}/policy.yaml") if policy else service
+        if policy:
+            service = service.replace("--config kubernetes-node --skip joined* --skip ports*", f"--config {mine}/policy.yaml")
         start = re.search(r"^ExecStart=(.*)$", service, re.M).group(1)
         later = "OnBootSec=2min\nOnUnitActiveSec=15min\nRandomizedDelaySec=1min"
         hold(later in timer, "the timer says something else of when")
-        write = lambda name, text: (at / "units" / name).write_text(text.replace("[Unit]\n", "[Unit]\nDefaultDependencies=no\n", 1))
+
+        def write(name, text):
+            (at / "units" / name).write_text(text.replace("[Unit]\n", "[Unit]\nDefaultDependencies=no\n", 1))
+
         write("preflight-metrics.service", service)
         write("preflight-metrics.timer", timer.replace(later, "OnBootSec=1ms\nAccuracySec=1ms"))
-        write("plain.service", "[Unit]\n[Service]\nType=oneshot\nSuccessExitStatus=1\nExecStart=" + start.replace("preflight.prom", "plain.prom"))
+        start = start.replace("preflight.prom", "plain.prom")
+        write("plain.service", f"[Unit]\n[Service]\nType=oneshot\nSuccessExitStatus=1\nExecStart={start}\n")
         ask = script(at / "reports" / "ask", f"""#!/bin/sh
 while [ ! -e {mine}/preflight.prom ] && ! systemctl is-failed --quiet preflight-metrics.service; do sleep 0.1; done
 while systemctl is-active --quiet preflight-metrics.service; do sleep 0.1; done
@@ -160,7 +165,11 @@ touch {mine}/done
         status, said = run("bash", HERE / "systemd.sh", at)
         if status != 0:
             raise NotRun(f"no systemd of its own could be started; run it as root: {said}")
-        text = lambda name: (at / "reports" / name).read_text() if (at / "reports" / name).exists() else ""
+
+        def text(name):
+            file = at / "reports" / name
+            return file.read_text() if file.exists() else ""
+
         left = sorted(file.name for file in (at / "reports").iterdir())
         hold(not [name for name in left if name.endswith(".tmp")], f"it left {left}")
         mode = (at / "reports" / "preflight.prom").stat().st_mode & 0o777 if "preflight.prom" in left else None
@@ -213,9 +222,11 @@ def test(preflight):
     read_by_promtool(metrics)
     noticed("a line is no metric", read_by_promtool, metrics + "preflight verdict 1\n")
     occur(metrics, text)
-    noticed("the rules name a metric that nobody writes", occur, metrics, text.replace("preflight_verdict ==", "preflight_result =="))
+    other = text.replace("preflight_verdict ==", "preflight_result ==")
+    noticed("the rules name a metric that nobody writes", occur, metrics, other)
     with tempfile.TemporaryDirectory() as empty:
-        reasons(preflight, text, [["--root", empty], ["--root", empty, "--config", "k3s"], ["--config", "docker"], ["--timeout", "1ms"]])
+        nodes = [["--root", empty], ["--root", empty, "--config", "k3s"], ["--config", "docker"], ["--timeout", "1ms"]]
+        reasons(preflight, text, nodes)
         noticed("a reason is missing", reasons, preflight, text.replace("(.+-)?unknown|", ""), [["--root", empty]])
     scraped(metrics)
     noticed("the file is broken", scraped, metrics + "preflight_broken{ 1\n")

@@ -1,4 +1,4 @@
-"""Serves a directory over https on this machine's port 443: server.py DIRECTORY PEM READY; the file READY is made when it listens."""
+"""Serves a directory over https on port 443: server.py DIRECTORY PEM READY; the file READY is made when it listens."""
 import functools
 import http.server
 import pathlib
