@@ -3,15 +3,18 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
 import yaml
 
-from common import NotRun, TOOLS, hold, run, script, tool
+from common import NotRun, ROOT, TOOLS, hold, run, script, tool
 
 HERE = pathlib.Path(__file__).resolve().parent
-NAME = "preflight-0.1.0-x86_64-linux"
+# The file as `make dist` calls it: the version in what is deployed is that of this source.
+VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
+NAME = f"preflight-{VERSION}-x86_64-linux"
 ZEROS = "sha256=" + 64 * "0"
 
 # Policies that any machine passes, and none.

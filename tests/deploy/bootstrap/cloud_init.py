@@ -49,18 +49,30 @@ def statuses(text):
     return "each other status of preflight keeps a machine out"
 
 
+def policies(preflight, text):
+    """Those that are deployed are right."""
+    [policy] = [file["content"] for file in read(text)["write_files"] if file["path"].endswith("/policy.yaml")]
+    for words in ([DEPLOY / "packer" / "image.yaml"], ["-"]):
+        status, said = run(preflight, "policy", "lint", "--strict", *words, input=policy)
+        hold(status == 0, f"preflight policy lint: {said}")
+
+
 def cases(text, preflight):
     """Name, user-data, what is served, what has to come of it."""
     real = pathlib.Path(preflight).read_bytes()
 
     def user_data(policy=PASSES, content=real, change=lambda document: None):
         document = read(filled_in(text, content))
-        with_policy(document["write_files"], policy)
+        if policy:
+            with_policy(document["write_files"], policy)
         change(document)
         return written(document)
 
     yield "a fit machine joins", user_data(), real, lambda boot: boot.joined(JOIN)
-    yield "one that is not fit does not", user_data(FAILS), real, \
+    # The policy that is deployed, and /run is empty: there is no socket of a runtime.
+    yield "one without a container runtime does not", user_data(policy=None), real, \
+        lambda boot: boot.stayed_out("container-runtime/socket", "is not fit")
+    yield "nor one whose kernel is too old", user_data(FAILS), real, \
         lambda boot: boot.stayed_out("kernel-version/release", "is not fit")
     yield "nor one with a broken policy", user_data(BROKEN), real, \
         lambda boot: boot.stayed_out("kernel-versoin", "policy is wrong")
@@ -82,6 +94,7 @@ def test(preflight):
     noticed("write_files has a file without a path", valid, text.replace("  - path: /etc/preflight", "  - pth: /etc/preflight"))
     noticed("runcmd is misspelt", valid, text.replace("runcmd:", "runcmmd:"))
     hold(NAME in text, f"it does not fetch {NAME}")
+    policies(preflight, text)
     words = namespaces()
     with tempfile.TemporaryDirectory() as directory:
         pem = certificate(pathlib.Path(directory))

@@ -10,7 +10,7 @@ import shutil
 import tarfile
 import tempfile
 
-from boots import BROKEN, OVERLAY, namespaces
+from boots import BROKEN, NAME, OVERLAY, namespaces
 from common import DEPLOY, NotRun, ROOT, hold, noticed, run, script, tool
 
 FILES = DEPLOY / "packer"
@@ -167,6 +167,7 @@ def by_packer(preflight, make):
         fit, unfit = make(), make()
         WRONGS["fstab has swap"][0](unfit)
         machine = ["-var", "host=192.0.2.1", "-var", f"preflight={preflight}", "machine.pkr.hcl"]
+        hold(f"/{NAME}\"" in (FILES / "machine.pkr.hcl").read_text(), f"machine.pkr.hcl does not take {NAME}")
         for words in (["fmt", "-check", "."], ["validate", *machine], ["validate", "-var", f"root={fit}", "unpacked.pkr.hcl"]):
             status, said = pack(*words)
             hold(status == 0, f"packer {words[0]}: {said}")
