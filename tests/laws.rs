@@ -4,12 +4,13 @@
 mod common;
 
 use common::{
-    laws::{POLICY, better, judge, load, sound, worse},
+    ablation::{Player, Whole},
+    laws::{POLICY, judge, load, sound, worse},
     nodes::{self, Captured},
     process::{Ran, Tree, preflight, preflight_with, walk},
 };
 use preflight::policy::{OnUnknown, Policy, Source};
-use preflight_checks::node::{Door, FileKind, Filesystem, Memory, Origin, ReadError, ReadErrorKind};
+use preflight_checks::node::{Door, Filesystem, Memory};
 use std::{
     collections::BTreeSet,
     fs,
@@ -17,7 +18,7 @@ use std::{
     os::unix::{fs::symlink, net::UnixListener},
     path::Path,
     process::Command,
-    sync::{Arc, Mutex},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -50,138 +51,22 @@ fn every_rule_answers_and_every_pass_has_evidence() {
     assert_eq!(report.summary.pass, 0, "{report:#?}");
 }
 
-/// One way to take evidence away.
-#[derive(Clone, Copy, Debug)]
-enum Ablation {
-    Removed,
-    Denied,
-    Halved,
-    Emptied,
-    Noise,
-}
-
-impl Ablation {
-    const ALL: [Self; 5] = [Self::Removed, Self::Denied, Self::Halved, Self::Emptied, Self::Noise];
-
-    fn of(self, node: &Memory, path: &str) -> Memory {
-        let node = node.clone();
-        let whole = || node.read(path, usize::MAX).expect("it is there");
-        match self {
-            Self::Removed => node.without(path),
-            Self::Denied => node.error(path, ReadErrorKind::Denied("EACCES")),
-            Self::Halved => {
-                let bytes = whole();
-                node.file(path, &bytes[..bytes.len() / 2])
-            }
-            Self::Emptied => node.file(path, ""),
-            Self::Noise => {
-                let length = whole().len().max(64);
-                node.file(path, noise(length))
-            }
-        }
-    }
-}
-
-/// Bytes without meaning, the same in every run (xorshift, Marsaglia 2003).
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
-    std::iter::repeat_with(next).take(length).collect()
-}
-
-/// A door that remembers what it was asked.
-struct Recording {
-    node: Memory,
-    asked: Mutex<BTreeSet<String>>,
-}
-
-impl Recording {
-    fn note(&self, path: &str) -> &Memory {
-        self.asked.lock().expect("nobody panics with it").insert(path.to_owned());
-        &self.node
-    }
-}
-
-impl Door for Recording {
-    fn origin(&self) -> Origin {
-        self.node.origin()
-    }
-
-    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, ReadError> {
-        self.note(path).read(path, limit)
-    }
-
-    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
-        self.note(path).list(path)
-    }
-
-    fn kind(&self, path: &str) -> Result<FileKind, ReadError> {
-        self.note(path).kind(path)
-    }
-}
-
-/// A captured node, and the paths of its files.
-fn files_of(captured: &Captured) -> (Memory, Vec<String>) {
-    (in_memory(captured), walk(&captured.root).into_keys().collect())
-}
-
-/// Takes away every file of a node in every way; tells what got better.
-///
-/// A file is left alone if neither it nor a directory above it was ever asked for: the door then answers every
-/// question as before, so that the run can't differ.
-fn ablate(policy: &Arc<Policy>, name: &str, whole: &Memory, paths: Vec<String>) -> Vec<String> {
-    let door = Arc::new(Recording { node: whole.clone(), asked: Mutex::default() });
-    let before = judge(policy, Arc::clone(&door) as Arc<dyn Door>);
-    let asked = door.asked.lock().expect("the run is over");
-    let matters = |path: &String| asked.iter().any(|a| Path::new(path).starts_with(a));
-    let mut faults = Vec::new();
-    for path in paths.into_iter().filter(matters) {
-        for ablation in Ablation::ALL {
-            let at = format!("{name}: {path} {ablation:?}");
-            let after = judge(policy, Arc::new(ablation.of(whole, &path)));
-            sound(policy, &after, &at);
-            faults.extend(better(&before, &after).into_iter().map(|b| format!("{at}: {b}")));
-            // That it can't be read says nothing of what it holds; that it is not there may.
-            if matches!(ablation, Ablation::Denied) {
-                faults.extend(worse(&before, &after).into_iter().map(|b| format!("{at}: {b}")));
-            }
-        }
-    }
-    faults
-}
-
 #[test]
 fn taking_evidence_away_makes_nothing_better() {
-    let policy = load(POLICY, OnUnknown::Fail);
-    let sample = [
-        "debian-6.1.0-56-amd64/v2",
-        "debian-5.10.0-46-amd64/v1",
-        "debian-6.12.107+deb13-amd64/hybrid",
-        "debian-6.12.107+deb13-amd64/none",
-        "debian-6.18.15+deb13-cloud-amd64/v2-disable-memory",
-        "debian-6.1.0-56-amd64/v2-container",
-        "debian-6.12.107+deb13-amd64/v2-container",
-        "debian-6.12.107+deb13-amd64/hybrid-v1-detached",
-        "debian-5.10.0-46-amd64/hybrid-v1-detached",
-        "hybrid-6.18-sandbox/hybrid",
-    ];
-    let started = Instant::now();
+    let load = || load(POLICY, OnUnknown::Fail);
+    let player = Player::new(&load);
+    let (started, nodes) = (Instant::now(), nodes::all());
+    // Those of one kernel one after another: they are alike, and what is alike is played once.
+    let play = |nodes: &[Captured]| -> Vec<String> {
+        let whole = |n: &Captured| Whole::new(&n.name, in_memory(n), walk(&n.root).into_keys());
+        nodes.iter().flat_map(|captured| player.play(&whole(captured))).collect()
+    };
     let faults: Vec<String> = thread::scope(|scope| {
-        let policy = &policy;
-        let threads = sample.map(|name| {
-            scope.spawn(move || {
-                let (whole, paths) = files_of(nodes::named(name));
-                ablate(policy, name, &whole, paths)
-            })
-        });
+        let (first, second) = nodes.split_at(nodes.len() / 2);
+        let threads = [first, second].map(|half| scope.spawn(|| play(half)));
         threads.into_iter().flat_map(|t| t.join().expect("no panic")).collect()
     });
-    eprintln!("ablation took {:?}", started.elapsed());
+    eprintln!("{} runs on {} nodes took {:?}", player.runs(), nodes.len(), started.elapsed());
     assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
 }
 
@@ -192,8 +77,13 @@ fn tree_of(files: &Files) -> Memory {
     files.iter().fold(Memory::new(), |memory, (path, text)| memory.file(path, text)).as_root()
 }
 
-fn ablate_files(policy: &Arc<Policy>, name: &str, files: Files) -> Vec<String> {
-    ablate(policy, name, &tree_of(&files), files.into_iter().map(|(path, _)| path).collect())
+fn ablate(policy: &str, name: &str, node: Memory, paths: impl IntoIterator<Item = String>) -> Vec<String> {
+    let load = || load(policy, OnUnknown::Fail);
+    Player::new(&load).play(&Whole::new(name, node, paths))
+}
+
+fn ablate_files(policy: &str, name: &str, files: Files) -> Vec<String> {
+    ablate(policy, name, tree_of(&files), files.into_iter().map(|(path, _)| path))
 }
 
 fn owned(files: &[(&str, &str)]) -> Files {
@@ -246,7 +136,7 @@ fn taking_evidence_of_selinux_away_makes_nothing_better() {
         let report = judge(&policy, Arc::new(whole.clone()));
         let found = report.findings.iter().find(|f| f.id == "selinux/mode").expect("the finding");
         assert_eq!(found.reason, want, "{found:#?}");
-        let faults = ablate_files(&policy, name, files);
+        let faults = ablate_files(POLICY, name, files);
         assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
     }
 }
@@ -293,7 +183,7 @@ fn taking_files_of_the_kubelet_away_makes_nothing_better() {
         let found = report.findings.iter().find(|f| f.id == format!("kubelet/{id}")).expect(id);
         assert_eq!(found.reason, want, "{found:#?}");
     }
-    let faults = ablate_files(&policy, "kubelet", files);
+    let faults = ablate_files(RULE, "kubelet", files);
     assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
 }
 
@@ -328,7 +218,7 @@ fn taking_marks_of_the_environment_away_makes_nothing_better() {
     ] {
         let report = judge(&policy, Arc::new(tree_of(&files)));
         assert_eq!(report.node.environment.as_str(), kind, "{name}");
-        let faults = ablate_files(&policy, name, files);
+        let faults = ablate_files(POLICY, name, files);
         assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
     }
 }
@@ -389,7 +279,7 @@ fn taking_databases_of_rpm_away_makes_nothing_better() {
             ],
             "{path}"
         );
-        let faults = ablate(&policy, path, &node, paths);
+        let faults = ablate(PACKAGES, path, node, paths);
         assert!(faults.is_empty(), "{} findings got better:\n{}", faults.len(), faults.join("\n"));
     }
 }

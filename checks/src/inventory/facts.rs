@@ -71,17 +71,22 @@ pub(super) const FACTS: &[Fact] = &[
     fact("node.addresses", "list(string)", "of IPv4 and IPv6, which others can reach", addresses),
 ];
 
+/// There wherever the kernel has cgroups (cgroup_init(), kernel/cgroup/cgroup.c).
+const CGROUPS: &str = "/proc/cgroups";
+
 fn layout(node: &Node) -> Told {
     let layout = node.cgroup_layout().as_ref().map_err(Clone::clone)?;
     whole(node, node.mounts().as_ref().map_err(Clone::clone)?.source())?;
     // A hierarchy of version 1 that lives somewhere: the mounts that are to be seen are not all there are.
-    let read = node.read("/proc/cgroups");
-    let text = read.text().unwrap_or_default();
-    let is_bound = |line: &str| line.split_whitespace().nth(1).is_some_and(|hierarchy| hierarchy != "0");
-    let bound = text.lines().filter(|line| !line.starts_with('#')).any(is_bound);
-    if layout.kind == LayoutKind::V2 && bound {
-        let why = "/proc/cgroups has hierarchies of version 1, and no mount of one is to be seen";
-        return Err(Unknown::new(why).tried(layout.evidence.iter().cloned()));
+    if matches!(layout.kind, LayoutKind::V2 | LayoutKind::None) {
+        whole(node, CGROUPS)?;
+        let read = node.read(CGROUPS);
+        let text = read.text().map_err(ReadError::unknown)?;
+        let is_bound = |line: &str| line.split_whitespace().nth(1).is_some_and(|hierarchy| hierarchy != "0");
+        if text.lines().filter(|line| !line.starts_with('#')).any(is_bound) {
+            let why = "/proc/cgroups has hierarchies of version 1, and no mount of one is to be seen";
+            return Err(Unknown::new(why).tried(layout.evidence.iter().cloned()));
+        }
     }
     Ok((layout.kind.as_str().into(), layout.evidence.clone()))
 }
