@@ -34,6 +34,9 @@ _preflight() {
             preflight,facts)
                 cmd="preflight__subcmd__facts"
                 ;;
+            preflight,fleet)
+                cmd="preflight__subcmd__fleet"
+                ;;
             preflight,help)
                 cmd="preflight__subcmd__help"
                 ;;
@@ -75,6 +78,9 @@ _preflight() {
                 ;;
             preflight__subcmd__help,facts)
                 cmd="preflight__subcmd__help__subcmd__facts"
+                ;;
+            preflight__subcmd__help,fleet)
+                cmd="preflight__subcmd__help__subcmd__fleet"
                 ;;
             preflight__subcmd__help,help)
                 cmd="preflight__subcmd__help__subcmd__help"
@@ -158,7 +164,7 @@ _preflight() {
 
     case "${cmd}" in
         preflight)
-            opts="-q -v -c -o -h -V --color --quiet --verbose --config --set --kubeadm-config --output --output-file --root --from --capture --only --skip --ignore-preflight-errors --fail-on --allow --timeout --help --version run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help"
+            opts="-q -v -c -o -h -V --color --quiet --verbose --config --set --kubeadm-config --output --output-file --root --from --capture --only --skip --ignore-preflight-errors --fail-on --allow --timeout --help --version run list explain profiles policy cgroups kubernetes capture compare fleet remedy facts completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -447,8 +453,50 @@ _preflight() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        preflight__subcmd__fleet)
+            opts="-o -q -v -h --output --output-file --group-by --against --fail-on --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "human json html" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "human json html" -- "${cur}"))
+                    return 0
+                    ;;
+                --output-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group-by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --against)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-on)
+                    COMPREPLY=($(compgen -W "fail warn never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         preflight__subcmd__help)
-            opts="run list explain profiles policy cgroups kubernetes capture compare remedy facts completions man help"
+            opts="run list explain profiles policy cgroups kubernetes capture compare fleet remedy facts completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -532,6 +580,20 @@ _preflight() {
             return 0
             ;;
         preflight__subcmd__help__subcmd__facts)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        preflight__subcmd__help__subcmd__fleet)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

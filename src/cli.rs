@@ -11,6 +11,7 @@ mod decode;
 mod detect;
 pub mod exit;
 mod facts;
+mod fleet;
 mod kubernetes;
 mod node;
 mod output;
@@ -62,6 +63,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Some(Command::Kubernetes(args)) => commands::kubernetes(args),
         Some(Command::Capture(args)) => commands::answer(capture::answer(args, &cli.global)),
         Some(Command::Compare(args)) => commands::answer_with(compare::answer(args, &cli.global)),
+        Some(Command::Fleet(args)) => commands::answer_with(fleet::answer(args, &cli.global)),
         Some(Command::Remedy(args)) => commands::answer(remedy::answer(args, &cli.global)),
         Some(Command::Facts(args)) => commands::answer(facts::answer(args)),
         Some(Command::Completions(args)) => commands::answer(share::completions(args.shell)),

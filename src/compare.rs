@@ -9,6 +9,7 @@ mod tests;
 mod text;
 
 pub use answers::Answers;
+pub(crate) use answers::identity;
 pub use text::Style;
 
 use crate::report::model::ApiVersion;

@@ -8,6 +8,7 @@ pub mod cgroups;
 pub mod cli;
 pub mod compare;
 mod explain;
+pub mod fleet;
 pub mod glob;
 pub mod kubeadm_names;
 pub mod logging;

@@ -4,6 +4,7 @@ use super::{
     exit,
     outputs::{Output, OutputParser},
 };
+use crate::fleet::GroupKey;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use preflight_checks::node;
 use std::{path::PathBuf, time::Duration};
@@ -43,6 +44,14 @@ Examples:
                                                also by kprobe events and in a scratch cgroup
   preflight cgroups --decode implicit=256,inhibit=740
                                                what these masks say of this kernel's subsystems";
+
+const FLEET_EXAMPLES: &str = "\
+Examples:
+  preflight fleet reports/                     what the reports below a directory say together
+  preflight fleet reports/ -o html --output-file fleet.html
+                                               as one page with a map, search and each node's evidence
+  preflight fleet today/ --against yesterday/  also what changed
+  kubectl logs -l app=preflight --tail=-1 | preflight fleet --group-by kernel";
 
 /// Tells, before a Linux machine joins a Kubernetes cluster, whether it can carry the work, and why.
 ///
@@ -109,6 +118,8 @@ pub(super) enum Command {
     Capture(CaptureArgs),
     /// Show what differs between nodes, by their captures or reports
     Compare(CompareArgs),
+    /// Make one picture of the reports of many nodes: causes, groups, duplicates, drift
+    Fleet(FleetArgs),
     /// Print the remedies of a report, or of this node, as a shell script; nothing is run
     Remedy(Box<RemedyArgs>),
     /// Print what is known of this node as JSON: the facts that expressions of policies can use
@@ -224,6 +235,42 @@ pub(super) struct CompareArgs {
     /// How to write the comparison
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(super) output: Format,
+}
+
+/// Options of `fleet`.
+#[derive(Debug, Args)]
+#[command(after_help = after_help(FLEET_EXAMPLES))]
+pub(super) struct FleetArgs {
+    /// Reports of `preflight -o json` or `ndjson`: files, directories, or - for standard input, which is the default
+    #[arg(value_name = "REPORTS")]
+    pub(super) reports: Vec<PathBuf>,
+    /// How to write the picture
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) output: FleetFormat,
+    /// Write it to this file, all or nothing, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) output_file: Option<PathBuf>,
+    /// Group nodes by policy, kernel, architecture, cgroup, environment, directory or input:NAME [default: policy and input:role]
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub(super) group_by: Vec<GroupKey>,
+    /// Tell what changed since these reports of an earlier day: a file or a directory; repeatable
+    #[arg(long, value_name = "REPORTS")]
+    pub(super) against: Vec<PathBuf>,
+    /// The verdict of a node that makes the exit code 1; with warn, also a document that can't be read
+    #[arg(long, value_enum, value_name = "VERDICT", default_value_t)]
+    pub(super) fail_on: FailOn,
+}
+
+/// How to write the picture of a fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum FleetFormat {
+    /// Text for people
+    #[default]
+    Human,
+    /// One JSON document
+    Json,
+    /// One file for browsers: causes, a map of findings, search, each node's evidence
+    Html,
 }
 
 /// Options of `run`.

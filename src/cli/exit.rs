@@ -6,7 +6,7 @@ use std::process::ExitCode;
 /// No failure; warnings included.
 pub const OK: u8 = 0;
 /// At least one failure (or one warning, with `--fail-on warn`); of `cgroups`: the kernel contradicts itself; of `policy test`: a
-/// case that does not hold; of `policy lint --strict`: a warning; of `compare`: a difference.
+/// case that does not hold; of `policy lint --strict`: a warning; of `compare`: a difference; of `fleet`: a node that fails.
 pub const FAIL: u8 = 1;
 /// Wrong usage.
 pub const USAGE: u8 = 2;

@@ -89,13 +89,8 @@ impl Answers {
         answers.identities.extend(answers.hostname.clone().map(|name| ("hostname", name)));
         for found in document.findings {
             if found.check == "identity" {
-                answers.identities.extend(
-                    found
-                        .evidence
-                        .iter()
-                        .filter(|e| is_one(&e.observed))
-                        .filter_map(|e| Some((identity(&e.source)?, e.observed.clone()))),
-                );
+                let told = |e: &Evidence| Some((identity(&e.source, &e.observed)?, e.observed.clone()));
+                answers.identities.extend(found.evidence.iter().filter_map(told));
             }
             answers.findings.insert(found.id, found.answer);
         }
@@ -117,9 +112,10 @@ fn is_one(observed: &str) -> bool {
         && observed.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b'-' | b':'))
 }
 
-/// What the evidence of `identity` at this path is.
-fn identity(path: &str) -> Option<&'static str> {
+/// What identity the check `identity` saw at this path: `machine-id`, `product-uuid` or `mac-address`.
+pub(crate) fn identity(path: &str, observed: &str) -> Option<&'static str> {
     match path {
+        _ if !is_one(observed) => None,
         "/etc/machine-id" => Some("machine-id"),
         "/sys/class/dmi/id/product_uuid" => Some("product-uuid"),
         _ if path.starts_with("/sys/class/net/") && path.ends_with("/address") => Some("mac-address"),

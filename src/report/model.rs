@@ -3,7 +3,7 @@
 
 use preflight_checks::{Evidence, Remedy, facts::cgroup::LayoutKind, facts::environment};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
 /// What one run of a policy said about one node.
@@ -123,7 +123,7 @@ pub enum Source {
 }
 
 /// What was made of a finding. The order is from harmless to bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Not asked, does not apply here, or follows from another finding.
@@ -150,7 +150,7 @@ impl Verdict {
 }
 
 /// How many findings have each verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// As they should be.
     pub pass: usize,
