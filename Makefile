@@ -39,27 +39,38 @@ install: ## install what `make build` built: PREFIX (/usr/local) below DESTDIR
 	install -D -m 644 share/preflight.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/preflight
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions share/_preflight
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d share/preflight.fish
-dist: ## one static file for any x86-64 Linux, its SHA-256, and what is linked into it (CycloneDX), in dist/
+dist: static ## that file, packed as .deb and .rpm (docs/packages.md), and an image of containers (docs/kubernetes.md), in dist/
+	build/packages.py dist/$(DIST)
+	build/image.py dist/$(DIST) >dist/$(DIST).oci.tar
+static: ## one static file for any x86-64 Linux, its SHA-256, and what is linked into it (CycloneDX), in dist/
 	$(SEALED) build --release
 	install -D -m 755 $(TARGET_DIR)/$(STATIC)/release/preflight dist/$(DIST)
 	cd dist && sha256sum $(DIST) >$(DIST).sha256
 	build/sbom.py dist/$(DIST) $(STATIC) >dist/$(DIST).cdx.json
-dist-repro: dist ## build that file once more, elsewhere, and compare the bytes (as long as `make dist` from nothing)
+dist-repro: static ## build that file once more, elsewhere, and compare the bytes (as long as `make static` from nothing)
 	build/repro.sh dist/$(DIST)
 layout: ## learn anew what usual runs execute, for the layout of that file (needs valgrind)
 	CARGO_PROFILE_RELEASE_STRIP=none $(SEALED) build --release
 	build/layout.py $(TARGET_DIR)/$(STATIC)/release/preflight
-dist-test: dist ## run that file in an empty chroot with only /proc and /sys (root or user namespaces), and panic as it would
+dist-test: static ## run that file in an empty chroot with only /proc and /sys (root or user namespaces), and panic as it would
 	$(SEALED) build --release --example panics
 	$(TARGET_DIR)/$(STATIC)/release/examples/panics
 	tests/dist.sh dist/$(DIST)
-bench: dist ## how long whole runs of that file take, beside a floor, and which budgets hold (docs/bench.md)
+pack-test: static ## install, upgrade and remove the packages in roots of their own, and boot a systemd with their unit (root, Debian)
+	tests/deploy/packages.py dist/$(DIST)
+image-test: static ## run the image under runc as configs/deploy/kubernetes says, and judge the manifests (root, Debian)
+	tests/deploy/image.py dist/$(DIST)
+	tests/deploy/kubernetes.py dist/$(DIST)
+bootstrap-test: static ## boot, build images and scrape with that file as configs/deploy says: cloud-init, Cluster API, kubeadm, Packer, Prometheus (root, Debian)
+	tests/deploy/bootstrap-tools
+	tests/deploy/bootstrap.py dist/$(DIST)
+bench: static ## how long whole runs of that file take, beside a floor, and which budgets hold (docs/bench.md)
 	build/bench.py dist/$(DIST)
-vm: dist ## boot real kernels in QEMU with that file: cgroup states, proofs and kills against their memory (Debian only)
+vm: static ## boot real kernels in QEMU with that file: cgroup states, proofs and kills against their memory (Debian only)
 	tests/vm/run.py $(VM) dist/$(DIST)
 fuzz: ## feed every parser with what no node would say, ten minutes each: FUZZ=TARGET FUZZ_SECONDS=N (CONTRIBUTING.md)
 	fuzz/run $(FUZZ_SECONDS) $(FUZZ)
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf dist fuzz/target
-.PHONY: help build test lint deny docs book install dist dist-repro layout dist-test bench vm fuzz clean
+.PHONY: help build test lint deny docs book install dist static dist-repro layout dist-test pack-test image-test bootstrap-test bench vm fuzz clean

@@ -30,7 +30,7 @@ build() {
     tar --create --exclude=./target --exclude=./dist --exclude=./.git . | tar --extract --directory="$root/elsewhere"
     cd "$root/elsewhere"
     umask 077
-    env -u CARGO_TARGET_DIR -u TARGET_DIR CARGO_HOME="$root/home" LC_ALL=C TZ=Pacific/Kiritimati make dist
+    env -u CARGO_TARGET_DIR -u TARGET_DIR CARGO_HOME="$root/home" LC_ALL=C TZ=Pacific/Kiritimati make static
 }
 
 if [[ ${1-} == --build ]]; then
