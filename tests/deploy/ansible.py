@@ -151,7 +151,7 @@ class Controller:
         (base / "bin/preflight").symlink_to(file)
         self.environment = {
             "PATH": f"{NEWEST}/bin:{base}/bin:{os.environ['PATH']}", "HOME": str(base), "LC_ALL": "C.UTF-8", "ANSIBLE_FORCE_COLOR": "0",
-            "ANSIBLE_PRIVATE_KEY_FILE": str(base / "id"), "ANSIBLE_TIMEOUT": "2", "ANSIBLE_PIPELINING": os.environ.get("P","0"), "ANSIBLE_SSH_CONTROL_PATH_DIR": str(base / "cp"),
+            "ANSIBLE_PRIVATE_KEY_FILE": str(base / "id"), "ANSIBLE_TIMEOUT": "2", "ANSIBLE_LOG_PATH":"/tmp/log", "ANSIBLE_PIPELINING": os.environ.get("P","0"), "ANSIBLE_SSH_CONTROL_PATH_DIR": str(base / "cp"),
             "ANSIBLE_SSH_ARGS": f"-F none -o UserKnownHostsFile={base}/known_hosts -o GlobalKnownHostsFile=none -o IdentitiesOnly=yes "
                                 "-o ControlMaster=auto -o ControlPersist=60s",
             "PYTHONDONTWRITEBYTECODE": "", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
@@ -247,33 +247,37 @@ def unfit(controller, _hosts):
     """Some do not answer, are of another kind, or have a program that is none: the others are judged all the same."""
     programs = {
         "quits": "echo 'disk is gone' >&2; exit 4", "mute": "exit 0", "killed": "kill -9 $$", "foreign": "exit 42",
-        "lying": """printf '{"apiVersion":"preflight/v1","kind":"Report","verdict":"fail"}'""",
-        "babbling": "echo 'all is well'"}
+        "hollow": """printf '{"apiVersion":"preflight/v1","kind":"Report","verdict":"pass"}'""",
+        "lying": "/usr/local/bin/preflight \"$@\"; exit 0", "babbling": "echo 'all is well'"}
     for name, text in programs.items():
         (controller.at / name).write_text(f"#!/bin/sh\n{text}\n")
     (controller.at / "wrong.yaml").write_text("apiVersion: preflight/v1\nkind: Policy\nmetadata: { name: w }\nchecks:\n  - check: swapp\n")
     (controller.at / "preflight-reports/gone.json").write_text("of an earlier run")
     own = {name: {"preflight_file": name, "preflight_path": f"/opt/{name}", "preflight_fail_on": "never"} for name in programs}
+    own["lying"] = {**own["lying"], "preflight_fail_on": "warn", "preflight_inputs": {"kernel": ">=99"}}
     played = controller.scene("unfit", {
         "n1": {}, "n2": {"preflight_policy_file": "wrong.yaml", "preflight_fail_on": "never"}, "gone": {}, "old": {},
+        "n1-usage": {"preflight_timeout": "soon", "preflight_fail_on": "never"},
         "n1-input": {"preflight_inputs": {"nonsense": "1"}, "preflight_fail_on": "never"},
         "n1-profile": {"preflight_policy_file": "", "preflight_policy": "kubernetes-nod"},
         **{f"n3-{name}": variables for name, variables in own.items()}}, status=4)
     # Of each host only what is said of that host.
-    played.counts("failed", **{"n1": 0, "n2": 1, "old": 1, "gone": 0, "n1-input": 1, "n1-profile": 1}, **{f"n3-{name}": 1 for name in own})
+    played.counts("failed", **{"n1": 0, "n2": 1, "old": 1, "gone": 0, "n1-input": 1, "n1-usage": 1, "n1-profile": 1}, **{f"n3-{name}": 1 for name in own})
     played.counts("unreachable", n1=0, gone=1).says(
         "n1: PASS",
         "n2 was not judged: /usr/local/bin/preflight ended with 3 (the policy is wrong), policy wrong.yaml: standard input:5:12: error: "
         "there is no check `swapp`", "did you mean `swap`?",
         "n1-input was not judged: /usr/local/bin/preflight ended with 2 (wrong usage)", "the policy has no input `nonsense`",
+        "n1-usage was not judged: /usr/local/bin/preflight ended with 2 (wrong usage), policy policy.yaml: ", "invalid value 'soon'",
         "n1-profile was not judged: /usr/local/bin/preflight ended with 3 (the policy is wrong), policy kubernetes-nod",
         "old was not judged: it is i386, and there is a preflight for x86_64 only",
         "n3-quits was not judged: /opt/quits ended with 4 (preflight itself could not do its job), policy policy.yaml: disk is gone",
-        "n3-killed was not judged: /opt/killed ended with -9 (which is none of its exit statuses)",
-        "n3-foreign was not judged: /opt/foreign ended with 42 (which is none of its exit statuses)",
+        "n3-killed was not judged: /opt/killed ended with 137 (which is none of its exit statuses), policy policy.yaml: ",
+        "n3-foreign was not judged: /opt/foreign ended with 42 (which is none of its exit statuses), policy policy.yaml: it said nothing",
         *(f"n3-{name} was not judged: /opt/{name} ended with 0, and what it printed is no report that goes with it"
-          for name in ("mute", "babbling")))
-    check(controller.reports() == ["n1.json", "n2.json", "n3.json"], "someone who was not judged has a report:", controller.reports())
+          for name in ("mute", "babbling", "hollow", "lying")))
+    # n3 is not in this inventory.
+    check(controller.reports() == ["n1.json", "n3.json"], "someone who was not judged has a report:", controller.reports())
 
 
 def fail_on(controller, _hosts):
