@@ -7,6 +7,7 @@ What it runs, tests/deploy/ansible-tools brings. Everything is in namespaces of 
 too, so that the kernel removes all of it when the first process there ends, however that comes about.
 Exit status: 0 all is well, 1 something is wrong, 77 the test could not be run (never a success; with PREFLIGHT_REQUIRE_LIVE=1 it is 1).
 """
+import concurrent.futures
 import ctypes
 import difflib
 import json
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -151,13 +153,13 @@ class Controller:
         (base / "bin/preflight").symlink_to(file)
         self.environment = {
             "PATH": f"{NEWEST}/bin:{base}/bin:{os.environ['PATH']}", "HOME": str(base), "LC_ALL": "C.UTF-8", "ANSIBLE_FORCE_COLOR": "0",
-            "ANSIBLE_PRIVATE_KEY_FILE": str(base / "id"), "ANSIBLE_TIMEOUT": "2", "ANSIBLE_LOG_PATH":"/tmp/log", "ANSIBLE_PIPELINING": os.environ.get("P","0"), "ANSIBLE_SSH_CONTROL_PATH_DIR": str(base / "cp"),
+            "ANSIBLE_PRIVATE_KEY_FILE": str(base / "id"), "ANSIBLE_TIMEOUT": "2", "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",  # it would be looked for in each run "ANSIBLE_SSH_CONTROL_PATH_DIR": str(base / "cp"),
             "ANSIBLE_SSH_ARGS": f"-F none -o UserKnownHostsFile={base}/known_hosts -o GlobalKnownHostsFile=none -o IdentitiesOnly=yes "
                                 "-o ControlMaster=auto -o ControlPersist=60s",
             "PYTHONDONTWRITEBYTECODE": "", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
 
     def shell(self, line, status=0, **more):
-        print(time.monotonic(), line)
         return run("bash", "-c", line, cwd=self.at, env={**self.environment, **more}, status=status)
 
     def play(self, line, status=0, **more):
@@ -243,23 +245,26 @@ def judged(controller):
     check(re.search(r"machine-id.*n1.*n3", compared, re.S) and ONE in compared, compared)
 
 
-def unfit(controller, _hosts):
+def unfit(controller, hosts):
     """Some do not answer, are of another kind, or have a program that is none: the others are judged all the same."""
     programs = {
-        "quits": "echo 'disk is gone' >&2; exit 4", "mute": "exit 0", "killed": "kill -9 $$", "foreign": "exit 42",
+        "quits": "echo 'disk is gone' >&2; exit 4", "mute": "exit 0", "killed": "kill -9 $$",
         "hollow": """printf '{"apiVersion":"preflight/v1","kind":"Report","verdict":"pass"}'""",
-        "lying": "/usr/local/bin/preflight \"$@\"; exit 0", "babbling": "echo 'all is well'"}
+        "lying": "/usr/local/bin/preflight \"$@\"; exit 0"}
     for name, text in programs.items():
-        (controller.at / name).write_text(f"#!/bin/sh\n{text}\n")
+        program = hosts[2].state / "opt" / name
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
     (controller.at / "wrong.yaml").write_text("apiVersion: preflight/v1\nkind: Policy\nmetadata: { name: w }\nchecks:\n  - check: swapp\n")
     (controller.at / "preflight-reports/gone.json").write_text("of an earlier run")
-    own = {name: {"preflight_file": name, "preflight_path": f"/opt/{name}", "preflight_fail_on": "never"} for name in programs}
+    present = {"preflight_install": "present", "preflight_fail_on": "never"}
+    own = {name: {"preflight_path": f"/opt/{name}", **present} for name in programs}
     own["lying"] = {**own["lying"], "preflight_fail_on": "warn", "preflight_inputs": {"kernel": ">=99"}}
     played = controller.scene("unfit", {
         "n1": {}, "n2": {"preflight_policy_file": "wrong.yaml", "preflight_fail_on": "never"}, "gone": {}, "old": {},
-        "n1-usage": {"preflight_timeout": "soon", "preflight_fail_on": "never"},
-        "n1-input": {"preflight_inputs": {"nonsense": "1"}, "preflight_fail_on": "never"},
-        "n1-profile": {"preflight_policy_file": "", "preflight_policy": "kubernetes-nod"},
+        "n1-usage": {"preflight_timeout": "soon", **present},
+        "n1-input": {"preflight_inputs": {"nonsense": "1"}, **present},
+        "n1-profile": {"preflight_policy_file": "", "preflight_policy": "kubernetes-nod", **present},
         **{f"n3-{name}": variables for name, variables in own.items()}}, status=4)
     # Of each host only what is said of that host.
     played.counts("failed", **{"n1": 0, "n2": 1, "old": 1, "gone": 0, "n1-input": 1, "n1-usage": 1, "n1-profile": 1}, **{f"n3-{name}": 1 for name in own})
@@ -273,9 +278,8 @@ def unfit(controller, _hosts):
         "old was not judged: it is i386, and there is a preflight for x86_64 only",
         "n3-quits was not judged: /opt/quits ended with 4 (preflight itself could not do its job), policy policy.yaml: disk is gone",
         "n3-killed was not judged: /opt/killed ended with 137 (which is none of its exit statuses), policy policy.yaml: ",
-        "n3-foreign was not judged: /opt/foreign ended with 42 (which is none of its exit statuses), policy policy.yaml: it said nothing",
         *(f"n3-{name} was not judged: /opt/{name} ended with 0, and what it printed is no report that goes with it"
-          for name in ("mute", "babbling", "hollow", "lying")))
+          for name in ("mute", "hollow", "lying")))
     # n3 is not in this inventory.
     check(controller.reports() == ["n1.json", "n3.json"], "someone who was not judged has a report:", controller.reports())
 
@@ -304,7 +308,7 @@ def gate(controller, hosts):
 def refused(controller, _hosts):
     """What is wrong with the variables is said before anybody is asked."""
     played = controller.scene("refused", {
-        "n1": {"preflight_fail_on": "sometimes"}, "n1-typo": {"preflight_allow": ["everything"]},
+        "all": {"preflight_reports": ""}, "n1": {"preflight_fail_on": "sometimes"}, "n1-typo": {"preflight_allow": ["everything"]},
         "n2": {"preflight_sha256": "0" * 64}, "n2-version": {"preflight_kubernetes_version": 1.3},
         "n3": {"preflight_policy_file": "nowhere.yaml"}, "n3-file": {"preflight_file": ""}}, status=2)
     played.counts("failed", **{"n1": 1, "n1-typo": 1, "n2": 1, "n2-version": 1, "n3": 1, "n3-file": 1})
@@ -320,13 +324,11 @@ def oldest(controller, _hosts):
         "checks": [{"check": "hostname"}, {"check": "swap"}]}))
     played = controller.scene("oldest", {
         "all": {"preflight_reports": "others"}, "n1": {"preflight_policy_file": "policy.json"},
-        "n2": {"preflight_policy_file": "", "preflight_fail_on": "never", "preflight_inputs": {"cni": "cilium"}},
-        "n3": {"preflight_policy_file": "wrong.yaml", "preflight_fail_on": "never"}}, status=2,
-        PATH=f"{OLDEST}/bin:{controller.environment['PATH']}")
-    played.counts("failed", n1=0, n2=0, n3=1).counts("changed", n1=0, n2=0, n3=0).says("n1: PASS by policy json", "n3 was not judged")
+        "n2": {"preflight_policy_file": "", "preflight_fail_on": "never", "preflight_inputs": {"cni": "cilium"}}},
+        PATH=f"{OLDEST}/bin:{controller.environment['PATH']}", ANSIBLE_PIPELINING="0")
+    played.counts("failed", n1=0, n2=0).counts("changed", n1=0, n2=0).says("n1: PASS by policy json")
     report = controller.report("n2", "others")
     check(report["policy"]["name"] == "kubernetes-node" and report["summary"]["fail"] > 0 and len(report["findings"]) > 40, report["summary"])
-    check(controller.reports("others") == ["n1.json", "n2.json"], controller.reports("others"))
 
 
 def lint(controller, _hosts):
@@ -356,7 +358,21 @@ def variables(_controller, _hosts):
     check(seen == rows, f"{PAGE} has another table than argument_specs.yml:\n" + "\n".join(difflib.unified_diff(seen, rows, lineterm="")))
 
 
-SCENES = (variables, lint, page, unfit, fail_on, gate, refused, oldest)
+# Those of the second row touch no host and no report, and are played beside the others.
+SCENES = ((page, unfit, fail_on, gate, oldest), (variables, lint, refused))
+
+
+def play(scenes, controller, hosts):
+    """Plays some scenes; how many of them went wrong: none or one, which is the last."""
+    for scene in scenes:
+        start = time.monotonic()
+        try:
+            scene(controller, hosts)
+        except Exception as error:  # whatever stops it is told, and the other row goes on
+            print(f"ansible: WRONG: {scene.__name__}: {error if isinstance(error, Wrong) else traceback.format_exc()}", file=sys.stderr)
+            return 1
+        print(f"ansible: {scene.__name__}: {scene.__doc__.splitlines()[0]} ({time.monotonic() - start:.1f} s)", flush=True)
+    return 0
 
 
 def inside(file, base, wanted):
@@ -372,15 +388,9 @@ def inside(file, base, wanted):
     controller = Controller(base, file, hosts)
     for host in hosts:
         host.wait()
-    for scene in [scene for scene in SCENES if scene.__name__ in wanted or not wanted]:
-        start = time.monotonic()
-        try:
-            scene(controller, hosts)
-        except Wrong as wrong:
-            print(f"ansible: WRONG: {scene.__name__}: {wrong}", file=sys.stderr)
-            return 1
-        print(f"ansible: {scene.__name__}: {scene.__doc__.splitlines()[0]} ({time.monotonic() - start:.1f} s)", flush=True)
-    return 0
+    rows = [[scene for scene in row if scene.__name__ in wanted or not wanted] for row in SCENES]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return int(any(list(pool.map(lambda row: play(row, controller, hosts), rows))))
 
 
 def not_run(why):
