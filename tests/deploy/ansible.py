@@ -3,8 +3,9 @@
 
     tests/deploy/ansible.py FILE [SCENE...]       FILE: the static preflight (make dist); root, on Debian
 
-What it runs, tests/deploy/ansible-tools brings. Everything is in namespaces of its own (network, mounts, processes), the controller
-too, so that the kernel removes all of it when the first process there ends, however that comes about.
+Without a SCENE all are played; page comes before others that need hosts. What it runs, tests/deploy/ansible-tools brings. Everything
+is in namespaces of its own (network, mounts, processes), the controller too, so that the kernel removes all of it when the first process
+there ends, however that comes about.
 Exit status: 0 all is well, 1 something is wrong, 77 the test could not be run (never a success; with PREFLIGHT_REQUIRE_LIVE=1 it is 1).
 """
 import concurrent.futures
@@ -296,6 +297,8 @@ def fail_on(controller, _hosts):
 
 def gate(controller, hosts):
     """Only who is fit joins: n2 does not, whether it fails at once or its verdict is held against it later."""
+    controller.play(command("gate.yml") + " -l n1,n2 -e preflight_max_fail_percentage=0", 2).counts("failed", n1=0, n2=1)
+    check(not any(host.joined() for host in hosts), "someone joined although one failure stops all")
     controller.play(command("gate.yml"), 2).counts("failed", n1=0, n2=1, n3=0).counts("changed", n1=1, n3=1)
     check([host.name for host in hosts if host.joined()] == ["n1", "n3"], "another joined:", [host.name for host in hosts if host.joined()])
     check(hosts[0].joined() == "join --config /etc/kubernetes/join.yaml\n", hosts[0].joined())
