@@ -155,7 +155,8 @@ class Controller:
         self.environment = {
             "PATH": f"{NEWEST}/bin:{base}/bin:{os.environ['PATH']}", "HOME": str(base), "LC_ALL": "C.UTF-8", "ANSIBLE_FORCE_COLOR": "0",
             "ANSIBLE_PRIVATE_KEY_FILE": str(base / "id"), "ANSIBLE_TIMEOUT": "2", "ANSIBLE_PIPELINING": "1",
-            "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",  # it would be looked for in each run "ANSIBLE_SSH_CONTROL_PATH_DIR": str(base / "cp"),
+            "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",  # it would be looked for in each run
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(base / "cp"),
             "ANSIBLE_SSH_ARGS": f"-F none -o UserKnownHostsFile={base}/known_hosts -o GlobalKnownHostsFile=none -o IdentitiesOnly=yes "
                                 "-o ControlMaster=auto -o ControlPersist=60s",
             "PYTHONDONTWRITEBYTECODE": "", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
@@ -204,7 +205,8 @@ def page(controller, hosts):
     """What the page shows first: check mode on fresh hosts, a run, the same again, check mode on prepared hosts."""
     fresh = {host.name: host.files() for host in hosts}
     trial = controller.play(command("--check"))
-    trial.says("NOT JUDGED: /usr/local/bin/preflight is not on n1 yet").counts("failed", n1=0, n2=0, n3=0).counts("changed", n1=1, n2=1, n3=1)
+    trial.says("NOT JUDGED: /usr/local/bin/preflight is not on n1 yet")
+    trial.counts("failed", n1=0, n2=0, n3=0).counts("changed", n1=1, n2=1, n3=1)
     for host in hosts:
         check(not host.changed(fresh[host.name]), f"check mode changed on {host.name}: {host.changed(fresh[host.name])}")
     check(not (controller.at / "preflight-reports").exists(), "check mode wrote reports")
@@ -225,10 +227,10 @@ def page(controller, hosts):
         _, _, mode, user = host.files().get("usr/local/bin/preflight", (0, 0, 0o100755, 0))
         check(mode == 0o100755 and user == 0, f"{host.name}: the program is of {user} and has mode {mode:o}")
 
-    kept = {file: (controller.at / "preflight-reports" / file).read_text() for file in controller.reports()}
+    kept = {file: controller.report(file.removesuffix(".json")) for file in controller.reports()}
     trial = controller.play(command("--check"), 2)
     trial.counts("changed", n1=0, n2=0, n3=0).counts("failed", n1=0, n2=1, n3=0).says("n1: PASS", "fail swap/active:").silent("NOT JUDGED")
-    check(kept == {file: (controller.at / "preflight-reports" / file).read_text() for file in controller.reports()}, "--check wrote reports")
+    check(kept == {file: controller.report(file.removesuffix(".json")) for file in controller.reports()}, "--check wrote reports")
 
 
 def judged(controller):
@@ -268,7 +270,8 @@ def unfit(controller, hosts):
         "n1-profile": {"preflight_policy_file": "", "preflight_policy": "kubernetes-nod", **present},
         **{f"n3-{name}": variables for name, variables in own.items()}}, status=4)
     # Of each host only what is said of that host.
-    played.counts("failed", **{"n1": 0, "n2": 1, "old": 1, "gone": 0, "n1-input": 1, "n1-usage": 1, "n1-profile": 1}, **{f"n3-{name}": 1 for name in own})
+    played.counts("failed", **{"n1": 0, "n2": 1, "old": 1, "gone": 0, "n1-input": 1, "n1-usage": 1, "n1-profile": 1})
+    played.counts("failed", **{f"n3-{name}": 1 for name in own})
     played.counts("unreachable", n1=0, gone=1).says(
         "n1: PASS",
         "n2 was not judged: /usr/local/bin/preflight ended with 3 (the policy is wrong), policy wrong.yaml: standard input:5:12: error: "
@@ -302,7 +305,8 @@ def gate(controller, hosts):
     controller.play(command("gate.yml"), 2).counts("failed", n1=0, n2=1, n3=0).counts("changed", n1=1, n3=1)
     check([host.name for host in hosts if host.joined()] == ["n1", "n3"], "another joined:", [host.name for host in hosts if host.joined()])
     check(hosts[0].joined() == "join --config /etc/kubernetes/join.yaml\n", hosts[0].joined())
-    controller.play(command("gate.yml") + " -l n2 -e preflight_fail_on=never --tags nothing", 2).says("n2 does not join: its verdict is fail")
+    held = controller.play(command("gate.yml") + " -l n2 -e preflight_fail_on=never --tags nothing", 2)
+    held.says("n2 does not join: its verdict is fail")
     check(not hosts[1].joined(), "n2 joined")
     hold = block("yaml", "Hold whoever").splitlines()
     check(all(line.strip() in (DEPLOY / "gate.yml").read_text() for line in hold), "the page's gate is another one than gate.yml")
@@ -315,7 +319,8 @@ def refused(controller, _hosts):
         "n2": {"preflight_sha256": "0" * 64}, "n2-version": {"preflight_kubernetes_version": 1.3},
         "n3": {"preflight_policy_file": "nowhere.yaml"}, "n3-file": {"preflight_file": ""}}, status=2)
     played.counts("failed", **{"n1": 1, "n1-typo": 1, "n2": 1, "n2-version": 1, "n3": 1, "n3-file": 1})
-    played.says("value of preflight_fail_on must be one of: fail, warn, never, got: sometimes", "value of preflight_allow must be one or more of",
+    played.says("value of preflight_fail_on must be one of: fail, warn, never, got: sometimes",
+                "value of preflight_allow must be one or more of",
                 "is not what it should be, and was not copied", "A version without quotes is a number to YAML",
                 "There is no policy file", "There is no file to copy")
 
@@ -331,7 +336,7 @@ def oldest(controller, _hosts):
         PATH=f"{OLDEST}/bin:{controller.environment['PATH']}", ANSIBLE_PIPELINING="0")
     played.counts("failed", n1=0, n2=0).counts("changed", n1=0, n2=0).says("n1: PASS by policy json")
     report = controller.report("n2", "others")
-    check(report["policy"]["name"] == "kubernetes-node" and report["summary"]["fail"] > 0 and len(report["findings"]) > 40, report["summary"])
+    check(report["policy"]["name"] == "kubernetes-node" and len(report["findings"]) > 40, report["summary"])
 
 
 def lint(controller, _hosts):
