@@ -64,6 +64,9 @@ image-test: static ## run the image under runc as configs/deploy/kubernetes says
 bootstrap-test: static ## boot, build images and scrape with that file as configs/deploy says: cloud-init, Cluster API, kubeadm, Packer, Prometheus (root, Debian)
 	tests/deploy/bootstrap-tools
 	tests/deploy/bootstrap.py dist/$(DIST)
+ansible-test: static ## run the Ansible role with that file against hosts in namespaces, with real sshd (root, Debian)
+	tests/deploy/ansible-tools
+	tests/deploy/ansible.py dist/$(DIST)
 bench: static ## how long whole runs of that file take, beside a floor, and which budgets hold (docs/bench.md)
 	build/bench.py dist/$(DIST)
 vm: static ## boot real kernels in QEMU with that file: cgroup states, proofs and kills against their memory (Debian only)
@@ -73,4 +76,4 @@ fuzz: ## feed every parser with what no node would say, ten minutes each: FUZZ=T
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf dist fuzz/target
-.PHONY: help build test lint deny docs book install dist static dist-repro layout dist-test pack-test image-test bootstrap-test bench vm fuzz clean
+.PHONY: help build test lint deny docs book install dist static dist-repro layout dist-test pack-test image-test bootstrap-test ansible-test bench vm fuzz clean
