@@ -114,6 +114,9 @@ fn summary(picture: &Picture, heading: &str) -> String {
 /// What page.js reads.
 fn data(out: &mut String, census: &Census, picture: &Picture) {
     let totals = picture.totals();
+    let open =
+        |node: &super::census::Node| census.outcomes_of(node).filter(|(_, o)| o.is_undetermined()).count();
+    let undetermined: usize = census.nodes.iter().map(open).sum();
     let findings = findings(census, picture);
     let number_of: HashMap<u32, usize> = findings.iter().enumerate().map(|(at, word)| (*word, at)).collect();
     let check = |word: &u32| census.checks.get(word).map_or("", |check| census.word(*check));
@@ -160,7 +163,7 @@ fn data(out: &mut String, census: &Census, picture: &Picture) {
         "tool": format!("preflight {}", env!("CARGO_PKG_VERSION")),
         "totals": {
             "nodes": totals.nodes, "fail": totals.fail, "warn": totals.warn, "pass": totals.pass,
-            "undetermined": totals.undetermined, "broken": totals.broken, "superseded": totals.superseded,
+            "undetermined": undetermined, "broken": totals.broken, "superseded": totals.superseded,
         },
         "drift": picture.drift.as_ref().map(drift),
         "dropped": census.dropped,
