@@ -20,8 +20,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Each is measured alone. Runs on files instead of a node (`preflight compare`, `preflight fleet`) belong here once there are such
-# commands: what they read is on their command line, and the floor takes it from the trace as it does with all others.
+# Each is measured alone.
 CASES = [["-o", "json"], ["cgroups"], ["cgroups", "-o", "json"], ["--only", "cgroup-controllers", "-o", "json"]]
 FLOOR = ["rustc", "--edition", "2024", "-C", "opt-level=3", "-C", "panic=abort", "-C", "strip=symbols",
          "-C", "target-feature=+crt-static"]
@@ -88,13 +87,13 @@ def instructions(command):
     return int(collected[1]) if collected else sys.exit(f"bench: valgrind says: {said.stderr.decode()}")
 
 
-def resident(command):
-    """The largest resident set in bytes: of five runs the middle one."""
+def resident(command, runs=5):
+    """The largest resident set in bytes: of the runs the middle one."""
     with tempfile.NamedTemporaryFile("r") as out:
         def once():
             silently(["/usr/bin/time", "--quiet", "--format=%M", f"--output={out.name}", *command])
             return int(pathlib.Path(out.name).read_text()) * 1024
-        return statistics.median_low([once() for _ in range(5)])
+        return statistics.median_low([once() for _ in range(runs)])
 
 
 def wall(commands, runs):
@@ -161,6 +160,27 @@ def measure(case, command, floor, times):
     return broken
 
 
+def fleet(program, nodes=10_000):
+    """Prints what a picture of many nodes takes, beside reading their reports; returns the budgets that it breaks."""
+    broken = []
+    with tempfile.TemporaryDirectory() as directory:
+        kinds = []
+        for profile in ("kubernetes-node", "kubernetes-control-plane", "k3s"):
+            kinds.append(f"{directory}/{profile}.json")
+            pathlib.Path(kinds[-1]).write_bytes(silently([program, "-c", profile, "-o", "json"]).stdout)
+        reports = f"{directory}/fleet.ndjson"
+        with open(reports, "wb") as file:
+            subprocess.run([ROOT / "tests/fleet/generate.py", str(nodes), *kinds], stdout=file, check=True)
+        size = os.path.getsize(reports)
+        for name, options in (("fleet", []), ("fleet -o html", ["-o", "html"])):
+            command = [program, "fleet", "--fail-on", "never", *options, reports]
+            took, floor = (min(took for took, _ in times) for times in wall([command, [shutil.which("cat"), reports]], 3))
+            case = f"`preflight {name}`, {number(nodes)} nodes, {megabytes(size)}"
+            broken += row(case, "wall time, least", took, floor, milliseconds, size / MEGABYTE / 100 * 1000)
+            broken += row(case, "resident", resident(command, 1), None, megabytes, 64 * MEGABYTE)
+    return broken
+
+
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
@@ -179,6 +199,7 @@ def main():
         broken = row("the file", "size", os.path.getsize(program), None, megabytes, 8 * MEGABYTE)
         for at, case in enumerate(CASES):
             broken += measure(case, commands[at], floors[at], (times[at], times[len(CASES) + at]))
+    broken += fleet(program)
     print("\n" + "\n".join(f"BROKEN BUDGET: {line}" for line in broken) if broken else "\nall budgets hold")
 
 
