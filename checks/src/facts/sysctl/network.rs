@@ -32,23 +32,31 @@ impl Node {
                         "/proc/self/ns/net",
                         format!("{own}; that of process 1 is {first}"),
                     )),
+                    // It takes CAP_SYS_PTRACE (proc_ns_readlink(), fs/proc/namespaces.c). Where a tree has no such link, it is
+                    // none of a running machine, and its parameters are those that were captured.
+                    (Err(e), _) | (_, Err(e)) if !e.is_missing() => {
+                        self.lacks_the_first().map_or(Network::Machine, Network::Another)
+                    }
                     _ => Network::Machine,
                 }
             }
-            Origin::Live => match self.kind(ONLY_FIRST) {
-                Err(e) if e.is_missing() && self.kind("/proc/sys/net/core").is_ok() => {
-                    Network::Namespace(e.evidence())
-                }
-                _ => Network::Machine,
-            },
+            Origin::Live => self.lacks_the_first().map_or(Network::Machine, Network::Namespace),
         })
+    }
+
+    /// That what only the first network namespace has is not there, if so.
+    fn lacks_the_first(&self) -> Option<Evidence> {
+        match self.kind(ONLY_FIRST) {
+            Err(e) if e.is_missing() && self.kind("/proc/sys/net/core").is_ok() => Some(e.evidence()),
+            _ => None,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::Memory;
+    use crate::node::{Memory, ReadErrorKind};
 
     #[test]
     fn whose_network_it_is() {
@@ -63,5 +71,12 @@ mod tests {
         };
         assert_eq!(host("net:[1]"), Network::Machine);
         assert!(matches!(host("net:[2]"), Network::Another(_)));
+        // In a container that may not look at the machine's first process.
+        let denied = || {
+            Memory::new().file(rmem, "1\n").error("/proc/1/ns/net", ReadErrorKind::Denied("EACCES")).as_root()
+        };
+        assert!(matches!(of(denied()), Network::Another(_)));
+        assert_eq!(of(denied().file(ONLY_FIRST, "64\n")), Network::Machine);
+        assert_eq!(of(Memory::new().file(rmem, "1\n").as_root()), Network::Machine, "captured files");
     }
 }
