@@ -1,13 +1,17 @@
 //! `preflight fleet`: one picture of what the reports of many nodes say.
 //!
 //! The data go one way: `documents` cuts files into documents, `reading` takes from each what counts, `census` keeps it small
-//! (a fleet is made of few kinds of nodes), `picture` draws the conclusions, `text` and `page` show them. No document is
-//! kept; what two nodes say alike is kept once.
+//! (a fleet is made of few kinds of nodes), `identities` tells which reports are of one machine, `picture` draws the conclusions
+//! (`causes`, `matrix`, `odd`, `drift`), `text` and `page` show them. No document is kept; what two nodes say alike is kept once.
 
+mod causes;
 mod census;
+mod counted;
 mod documents;
 mod drift;
 mod identities;
+mod matrix;
+mod odd;
 mod page;
 mod picture;
 mod reading;
@@ -19,6 +23,7 @@ pub use picture::{Picture, Totals};
 pub use reading::GroupKey;
 pub use text::Style;
 
+use crate::panics::on_panic;
 use census::Census;
 use documents::{Documents, Piece};
 use std::{
@@ -49,11 +54,12 @@ impl Fleet {
     /// Reads all documents. What can't be read is part of the picture.
     ///
     /// # Errors
-    /// Which file that was named does not exist.
+    /// Which file that was named does not exist, or which input that nodes are to be grouped by no report has.
     pub fn gather(sources: &Sources) -> Result<Self, String> {
         let mut census = Census::default();
         read_all(&sources.reports, &sources.group_by, &mut census)?;
         census.resolve();
+        known_inputs(&census, &sources.group_by)?;
         let earlier = if sources.against.is_empty() {
             None
         } else {
@@ -88,6 +94,21 @@ impl Fleet {
     }
 }
 
+/// An input that no report has is one that was misspelt.
+fn known_inputs(census: &Census, group_by: &[GroupKey]) -> Result<(), String> {
+    for key in group_by {
+        let GroupKey::Input(name) = key else { continue };
+        if census.inputs.contains(name) || census.nodes.is_empty() {
+            continue;
+        }
+        let alike = |one: &&String| strsim::jaro_winkler(one, name);
+        let nearest = census.inputs.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+        let nearest = nearest.map(|one| format!("; did you mean `input:{one}`?")).unwrap_or_default();
+        return Err(format!("--group-by: no report has an input `{name}`{nearest}"));
+    }
+    Ok(())
+}
+
 /// Whose turn it is to hand in what was read: documents count in their order, or two runs would differ.
 struct Turns<'a> {
     census: Mutex<(u64, &'a mut Census)>,
@@ -103,7 +124,11 @@ fn read_all(paths: &[PathBuf], group_by: &[GroupKey], census: &mut Census) -> Re
     let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| work(&documents, &turns, group_by));
+            scope.spawn(|| {
+                // The others would wait for its turn for ever.
+                on_panic(|_| std::process::exit(crate::cli::exit::INTERNAL.into()));
+                work(&documents, &turns, group_by);
+            });
         }
     });
     let mut documents = documents.into_inner().unwrap_or_else(PoisonError::into_inner).1;

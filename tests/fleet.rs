@@ -135,6 +135,7 @@ fn the_exit_status_goes_by_the_rule_of_a_run() {
         (vec![path(&broken)], 4),
         (vec!["/nowhere"], 2),
         (vec![path(&good), "--group-by", "kernels"], 2),
+        (vec![path(&good), "--group-by", "input:roel"], 2),
         (vec![path(&good), "--against", "/nowhere"], 2),
         (vec![path(&good), "-o", "xml"], 2),
     ] {
@@ -143,8 +144,9 @@ fn the_exit_status_goes_by_the_rule_of_a_run() {
         assert!(code != 2 || ran.stdout.is_empty() && !ran.stderr.is_empty(), "{arguments:?} {ran:?}");
     }
     assert!(fleet(&[path(&good), "--group-by", "kernels"]).stderr.contains("did you mean `kernel`"));
-    let nothing = preflight_with("", &["fleet"]);
-    assert_eq!(nothing.code, Some(4), "{nothing:?}");
+    assert!(fleet(&[path(&good), "--group-by", "input:roel"]).stderr.contains("did you mean `input:role`"));
+    let nothing = preflight_with("", &["fleet", "-o", "json"]);
+    assert_eq!((nothing.code, &nothing.json()["totals"]["broken"]), (Some(4), &json!(1)), "{nothing:?}");
 }
 
 #[test]
@@ -206,11 +208,14 @@ fn files_that_are_no_reports_are_named() {
         .collect();
     broken.sort();
     let (names, whys): (Vec<String>, Vec<String>) = broken.into_iter().unzip();
-    assert_eq!(names, ["capture.json.gz", "empty.json", "latin.json", "policy.json"], "{told:#}");
-    for (why, part) in whys.iter().zip(["it is a capture", "it is empty", "no UTF-8", "no report"]) {
+    let expected = ["capture.json.gz", "empty.json", "fifo.json", "latin.json", "policy.json"];
+    assert_eq!(names, expected, "{told:#}");
+    for (why, part) in
+        whys.iter().zip(["it is a capture", "it is empty", "it is no file", "no UTF-8", "no report"])
+    {
         assert!(why.contains(part), "{why}");
     }
-    assert_eq!((&told["totals"]["nodes"], &told["totals"]["otherFiles"]), (&json!(5), &json!(2)));
+    assert_eq!((&told["totals"]["nodes"], &told["totals"]["otherFiles"]), (&json!(5), &json!(1)));
 }
 
 #[test]

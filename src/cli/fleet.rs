@@ -28,15 +28,13 @@ pub(super) fn answer(args: &FleetArgs, global: &Global) -> Result<(String, u8), 
         FleetFormat::Html => fleet.page().map_err(|e| Stop::new(exit::INTERNAL, e))?,
     };
     let totals = fleet.picture().totals();
+    // A picture of nothing says nothing; what there was instead is told all the same.
     if totals.nodes == 0 {
-        // A picture of nothing says nothing; why there is nothing is told all the same.
-        let why = if totals.broken > 0 {
-            "no document is a report that can be read"
+        output::complain(if totals.broken > 0 {
+            "preflight: no document is a report that can be read"
         } else {
-            "there are no reports"
-        };
-        output::complain(&text);
-        return Err(Stop::new(exit::INTERNAL, why));
+            "preflight: there are no reports"
+        });
     }
     let code = code(args.fail_on, totals);
     // What a process leaves goes back to the kernel at once; taking tables apart word by word takes longer.
@@ -48,6 +46,9 @@ pub(super) fn answer(args: &FleetArgs, global: &Global) -> Result<(String, u8), 
 }
 
 fn code(fail_on: FailOn, totals: Totals) -> u8 {
+    if totals.nodes == 0 {
+        return exit::INTERNAL;
+    }
     let fails = match fail_on {
         FailOn::Fail => totals.fail > 0,
         FailOn::Warn => totals.fail + totals.warn + totals.broken > 0,

@@ -10,11 +10,13 @@ use super::{
 };
 use crate::report::model::Verdict;
 use std::{
-    collections::{HashMap, HashSet},
+    borrow::Borrow,
+    collections::{BTreeSet, HashMap},
     hash::Hash,
+    sync::Arc,
 };
 
-/// Things by number, each once.
+/// Things by number, each once. What takes room is an [`Arc`]: it is held by its number and as a key.
 #[derive(Debug)]
 pub(super) struct Table<T> {
     all: Vec<T>,
@@ -50,12 +52,18 @@ impl<T> std::ops::Index<u32> for Table<T> {
     }
 }
 
-impl Table<Box<str>> {
+impl<T: ?Sized + Eq + Hash> Table<Arc<T>> {
+    fn known<Q: ?Sized + Eq + Hash>(&self, thing: &Q) -> Option<u32>
+    where
+        Arc<T>: Borrow<Q>,
+    {
+        self.numbers.get(thing).copied()
+    }
+}
+
+impl Table<Arc<str>> {
     fn word(&mut self, text: &str) -> u32 {
-        match self.numbers.get(text) {
-            Some(number) => *number,
-            None => self.number(text.into()),
-        }
+        self.known(text).unwrap_or_else(|| self.number(text.into()))
     }
 }
 
@@ -94,6 +102,12 @@ pub(super) struct Node {
     /// The file, and the number of the document in it where it has several.
     pub(super) source: Box<str>,
     pub(super) started_at: Box<str>,
+    /// The same in seconds since 1970.
+    pub(super) started: u64,
+    /// The name of the policy, a word.
+    pub(super) policy: u32,
+    /// Which machine it is of; reports of one machine by several policies are nodes of their own.
+    pub(super) machine: u32,
     /// A word.
     pub(super) group: u32,
     pub(super) pattern: u32,
@@ -117,12 +131,12 @@ const BROKEN_NAMED: usize = 1000;
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub(super) struct Census {
-    pub(super) words: Table<Box<str>>,
+    pub(super) words: Table<Arc<str>>,
     /// By word: the check of a finding's id.
     pub(super) checks: HashMap<u32, u32>,
     pub(super) outcomes: Table<Outcome>,
-    pub(super) patterns: Table<Box<[u32]>>,
-    pub(super) details: Table<Detail>,
+    pub(super) patterns: Table<Arc<[u32]>>,
+    pub(super) details: Table<Arc<Detail>>,
     detail_bytes: usize,
     /// How many findings lack what was said of them, for want of room.
     pub(super) dropped: usize,
@@ -134,6 +148,8 @@ pub(super) struct Census {
     pub(super) superseded: usize,
     /// Files in directories that hold no reports by their names.
     pub(super) other_files: usize,
+    /// The names of the inputs that policies have, where nodes are grouped by one.
+    pub(super) inputs: BTreeSet<String>,
 }
 
 /// What was counted before the earlier set came.
@@ -175,14 +191,9 @@ impl Census {
         let group = group_of(reading, place, group_by);
         let mut pattern = Vec::with_capacity(reading.findings.len());
         let mut details = Vec::new();
-        let mut seen = HashSet::new();
         let mut identities = Identities::of(reading.node.hostname.as_deref());
         for found in &reading.findings {
             let finding = self.words.word(&found.id);
-            // Ids are unique in a report; one that is not is no reason to count a node twice.
-            if !seen.insert(finding) {
-                continue;
-            }
             let check = self.words.word(&found.check);
             self.checks.insert(finding, check);
             let outcome = Outcome {
@@ -201,11 +212,19 @@ impl Census {
                 found.evidence().iter().for_each(|e| identities.add(&e.source, &e.observed));
             }
         }
+        if group_by.iter().any(|key| matches!(key, GroupKey::Input(_))) {
+            let names = reading.policy.inputs.keys().filter(|name| !self.inputs.contains(&***name));
+            let names: Vec<String> = names.map(ToString::to_string).collect();
+            self.inputs.extend(names);
+        }
         let node = Node {
             name: reading.node.hostname.as_deref().unwrap_or(&source).into(),
             kernel: reading.node.kernel.as_deref().map(|kernel| self.words.word(kernel)),
             source: source.into(),
             started_at: (&*reading.started_at).into(),
+            started: reading.started,
+            policy: self.words.word(&reading.policy.name),
+            machine: 0,
             group: self.words.word(&group),
             pattern: self.patterns.number(pattern.into()),
             verdict: reading.verdict,
@@ -217,24 +236,18 @@ impl Census {
 
     /// Keeps what was said, while there is room.
     fn detail(&mut self, detail: Detail) -> Option<u32> {
-        let known = self.details.numbers.get(&detail).copied();
-        let size = || {
-            detail.message.len()
-                + detail.evidence.iter().map(|(a, b)| a.len() + b.len() + 48).sum::<usize>()
-                + 400
-        };
-        // It is held twice: to find it by number, and to find its number.
-        if known.is_none() {
-            self.detail_bytes += 2 * size();
+        if let Some(known) = self.details.known(&detail) {
+            return Some(known);
         }
-        if known.is_none() && self.detail_bytes > DETAILS {
+        if self.detail_bytes + detail.size() > DETAILS {
             self.dropped += 1;
             return None;
         }
-        known.or_else(|| Some(self.details.number(detail)))
+        self.detail_bytes += detail.size();
+        Some(self.details.number(Arc::new(detail)))
     }
 
-    /// Of several reports of one node, the newest counts. Nodes are ordered by name, then by file.
+    /// Of several reports of one machine by one policy, the newest counts. Nodes are ordered by name, then by file.
     pub(super) fn resolve(&mut self) {
         self.superseded += super::identities::keep_newest(&mut self.nodes);
         self.nodes.sort_by(|a, b| (&a.name, &a.source).cmp(&(&b.name, &b.source)));

@@ -11,16 +11,26 @@ use std::{
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// The largest document, in bytes; a report of the default profile has some 150 KB.
 const LIMIT: usize = 8 << 20;
 /// How much is read at once.
 const CHUNK: usize = 256 << 10;
-/// The most files below a directory that are looked at.
-const FILES: usize = 1_000_000;
 /// How deep below a directory files are looked for.
 const DEPTH: usize = 16;
+/// How many documents of a file may be none of preflight before the rest of it is left unread.
+const FOREIGN: usize = 10_000;
+/// The word that every report has.
+const MARK: &[u8] = b"preflight/v1";
+/// A packed file may unpack to so many times its size, and to so many bytes anyway: reports pack to a twentieth, at best to a
+/// fiftieth of theirs, and what unpacks to a thousand times its size was made to.
+const UNPACKED_TIMES: u64 = 100;
+const UNPACKED_ANYWAY: u64 = 16 << 20;
 /// What a file packed with gzip begins with (RFC 1952, 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The names of files that hold reports, in a directory.
@@ -45,10 +55,13 @@ pub(super) struct Piece {
 
 /// The documents of many files, in the order of the files.
 pub(super) struct Documents {
-    files: VecDeque<PathBuf>,
+    files: VecDeque<Found>,
     open: Option<Open>,
     other_files: usize,
 }
+
+/// A file, and why it can't be read, if that is known already.
+type Found = (PathBuf, Option<String>);
 
 /// A file that is being read.
 struct Open {
@@ -61,26 +74,24 @@ struct Open {
     ended: bool,
     /// The document that is too large is passed over.
     skipping: bool,
+    /// How many documents are none of preflight.
+    foreign: usize,
 }
 
 impl Documents {
     /// Those of files, of directories and what is below, and of standard input (`-`).
     pub(super) fn open(paths: &[PathBuf]) -> Result<Self, String> {
-        let (mut files, mut other_files) = (VecDeque::new(), 0);
+        let mut all = Below::default();
         for path in paths {
             match look(path) {
-                Ok(metadata) if metadata.is_dir() => {
-                    let mut found = Vec::new();
-                    below(path, DEPTH, &mut found, &mut other_files)
-                        .map_err(|e| format!("{}: {e}", path.display()))?;
-                    found.sort();
-                    files.extend(found);
-                }
+                Ok(metadata) if metadata.is_dir() => all.walk(path, DEPTH),
                 Err(e) if path != Path::new("-") => return Err(format!("{}: {e}", path.display())),
-                _ => files.push_back(path.clone()),
+                _ => all.found.push((path.clone(), None)),
             }
         }
-        Ok(Self { files, open: None, other_files })
+        // Whoever names the same files in another order gets the same picture.
+        all.found.sort();
+        Ok(Self { files: all.found.into(), open: None, other_files: all.others })
     }
 
     /// How many files in directories are none of reports.
@@ -100,21 +111,23 @@ impl Iterator for Documents {
                 }
                 self.open = None;
             }
-            let path = self.files.pop_front()?;
+            let (path, why_not) = self.files.pop_front()?;
             let directory = path.parent().map(|parent| parent.display().to_string()).unwrap_or_default();
             let place = Place { file: path.display().to_string(), directory, number: 1 };
-            match start(&path) {
-                Ok(from) => {
-                    let (held, searched) = (Vec::new(), 0);
-                    self.open = Some(Open { place, from, held, searched, ended: false, skipping: false });
-                }
-                Err(e) => return Some(Piece { place, bytes: Err(e.to_string()) }),
+            match why_not.map_or_else(|| start(&path).map_err(|e| e.to_string()), Err) {
+                Ok(from) => self.open = Some(Open::new(place, from)),
+                Err(why) => return Some(Piece { place, bytes: Err(why) }),
             }
         }
     }
 }
 
 impl Open {
+    fn new(place: Place, from: Box<dyn Read + Send>) -> Self {
+        let (held, searched) = (Vec::new(), 0);
+        Self { place, from, held, searched, ended: false, skipping: false, foreign: 0 }
+    }
+
     fn next(&mut self) -> Option<Piece> {
         loop {
             // The brace that begins this document is not the end of it.
@@ -128,6 +141,15 @@ impl Open {
                     let place = self.place.clone();
                     self.end();
                     return Some(Piece { place, bytes: Ok(bytes) });
+                }
+                self.foreign += usize::from(memmem::find(&bytes, MARK).is_none());
+                if self.foreign > FOREIGN {
+                    let place = self.place.clone();
+                    self.end();
+                    let why = format!(
+                        "{FOREIGN} documents of this file are none of preflight: the rest was not read"
+                    );
+                    return Some(Piece { place, bytes: Err(why) });
                 }
                 if let Some(piece) = self.piece(Ok(bytes)) {
                     return Some(piece);
@@ -210,29 +232,89 @@ fn start(path: &Path) -> io::Result<Box<dyn Read + Send>> {
         }
     }
     let whole = io::Cursor::new(first).take(length as u64).chain(from);
-    if first[..length] == GZIP { Ok(Box::new(MultiGzDecoder::new(whole))) } else { Ok(Box::new(whole)) }
+    if first[..length] == GZIP { Ok(Box::new(Unpacked::new(whole))) } else { Ok(Box::new(whole)) }
 }
 
-/// The files of reports below a directory. Links to directories are not followed, or the way could be endless.
-#[expect(clippy::disallowed_methods, reason = "reports are the user's files, not part of the node")]
-fn below(directory: &Path, depth: usize, found: &mut Vec<PathBuf>, others: &mut usize) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let path = entry.path();
-        let is_directory = entry.file_type()?.is_dir();
-        let name = entry.file_name().to_string_lossy().to_lowercase();
-        if is_directory && depth > 0 {
-            below(&path, depth - 1, found, others)?;
-        } else if ENDINGS.iter().any(|ending| name.ends_with(ending))
-            && look(&path).is_ok_and(|m| m.is_file())
-        {
-            found.push(path);
-        } else {
-            *others += 1;
+/// What gzip packed, as long as it stays within reason.
+struct Unpacked<R> {
+    from: MultiGzDecoder<Counted<R>>,
+    packed: Arc<AtomicU64>,
+    given: u64,
+}
+
+/// Counts what is read.
+struct Counted<R>(R, Arc<AtomicU64>);
+
+impl<R: Read> Unpacked<R> {
+    fn new(from: R) -> Self {
+        let packed = Arc::new(AtomicU64::new(0));
+        Self { from: MultiGzDecoder::new(Counted(from, Arc::clone(&packed))), packed, given: 0 }
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        self.1.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.given += read as u64;
+        if self.given > UNPACKED_ANYWAY + UNPACKED_TIMES * self.packed.load(Ordering::Relaxed) {
+            return Err(io::Error::other("it unpacks to more than a hundred times its size"));
         }
-        if found.len() > FILES {
-            return Err(io::Error::other(format!("more than {FILES} files")));
+        Ok(read)
+    }
+}
+
+/// What lies below directories.
+#[derive(Default)]
+struct Below {
+    found: Vec<Found>,
+    /// Files that are none of reports by their names.
+    others: usize,
+}
+
+impl Below {
+    /// Finds the files of reports. Links to directories are not followed, or the way could be endless. What can't be looked at
+    /// may hold reports: it is one that can't be read.
+    #[expect(clippy::disallowed_methods, reason = "reports are the user's files, not part of the node")]
+    fn walk(&mut self, directory: &Path, depth: usize) {
+        let entries = match fs::read_dir(directory) {
+            Ok(_) if depth == 0 => {
+                return self.unread(directory, format!("it lies more than {DEPTH} directories deep"));
+            }
+            Ok(entries) => entries,
+            Err(e) => return self.unread(directory, e.to_string()),
+        };
+        for entry in entries {
+            match entry.and_then(|entry| Ok((entry.path(), entry.file_type()?))) {
+                Ok((path, kind)) if kind.is_dir() => self.walk(&path, depth - 1),
+                Ok((path, _)) => self.file(path),
+                Err(e) => return self.unread(directory, e.to_string()),
+            }
         }
     }
-    Ok(())
+
+    fn file(&mut self, path: PathBuf) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        if !ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+            self.others += 1;
+            return;
+        }
+        let why_not = match look(&path) {
+            Ok(metadata) if metadata.is_file() => None,
+            Ok(_) => Some("it is no file".to_owned()),
+            Err(e) => Some(e.to_string()),
+        };
+        self.found.push((path, why_not));
+    }
+
+    fn unread(&mut self, path: &Path, why: String) {
+        self.found.push((path.to_owned(), Some(why)));
+    }
 }

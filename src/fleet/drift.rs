@@ -1,6 +1,9 @@
 //! What changed since an earlier day.
 
-use super::census::{Census, Earlier, Node, Outcome};
+use super::{
+    census::{Census, Earlier, Node, Outcome},
+    identities::Machines,
+};
 use crate::report::model::Verdict;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -39,21 +42,11 @@ pub(super) struct Change {
 }
 
 pub(super) fn drift(census: &Census, against: String, earlier: &Earlier) -> Drift {
-    let mut before: HashMap<_, Vec<usize>> = HashMap::new();
-    for (at, node) in earlier.nodes.iter().enumerate() {
-        before.entry(node.identities.key()).or_default().push(at);
-    }
-    let mut found = HashSet::new();
+    let (pairs, new_at) = pairs(census, earlier);
+    let found: HashSet<usize> = pairs.iter().map(|(was, _)| *was).collect();
     let (mut worse, mut better, mut unclear) = (Changes::default(), Changes::default(), Changes::default());
-    let mut new_at = Vec::new();
-    for (at, node) in (0..).zip(&census.nodes) {
-        let like = before.get(&node.identities.key()).into_iter().flatten();
-        let mut like = like.filter(|at| node.identities.is_same_node(&earlier.nodes[**at].identities));
-        let Some(was) = like.find(|at| found.insert(**at)) else {
-            new_at.push(at);
-            continue;
-        };
-        compare(census, &earlier.nodes[*was], node, |kind, outcome| {
+    for (was, at) in pairs {
+        compare(census, &earlier.nodes[was], &census.nodes[at as usize], |kind, outcome| {
             let changes = match kind {
                 Kind::Worse => &mut worse,
                 Kind::Better => &mut better,
@@ -73,6 +66,47 @@ pub(super) fn drift(census: &Census, against: String, earlier: &Earlier) -> Drif
         broken: earlier.broken,
         new_at,
     }
+}
+
+/// The nodes of both days, by their places then and now; and those of today that are in no pair. Nodes that know less of
+/// themselves on one of the days are told by their host names, where one alone is left of a name.
+fn pairs(census: &Census, earlier: &Earlier) -> (Vec<(usize, u32)>, Vec<u32>) {
+    let mut machines = Machines::default();
+    let mut then: HashMap<(u32, u32), usize> = HashMap::new();
+    for (at, node) in earlier.nodes.iter().enumerate() {
+        then.entry((machines.number(&node.identities), node.policy)).or_insert(at);
+    }
+    let (mut pairs, mut left) = (Vec::new(), Vec::new());
+    for (at, node) in (0..).zip(&census.nodes) {
+        let machine = machines.find(&node.identities);
+        match machine.and_then(|machine| then.remove(&(machine, node.policy))) {
+            Some(was) => pairs.push((was, at)),
+            None => left.push(at),
+        }
+    }
+    let was = by_name(then.into_values().map(|at| (&earlier.nodes[at], at)));
+    let is = by_name(left.iter().map(|at| (&census.nodes[*at as usize], *at)));
+    let mut found = HashSet::new();
+    for (name, at) in is {
+        if let (Some(at), Some(Some(was))) = (at, was.get(&name)) {
+            pairs.push((*was, at));
+            found.insert(at);
+        }
+    }
+    left.retain(|at| !found.contains(at));
+    pairs.sort_unstable_by_key(|(_, at)| *at);
+    (pairs, left)
+}
+
+/// By host name and policy; None where several have them.
+fn by_name<'a, T>(nodes: impl Iterator<Item = (&'a Node, T)>) -> HashMap<(Box<str>, u32), Option<T>> {
+    let mut all = HashMap::new();
+    for (node, at) in nodes {
+        if let Some(name) = node.identities.hostname() {
+            all.entry((name, node.policy)).and_modify(|at| *at = None).or_insert(Some(at));
+        }
+    }
+    all
 }
 
 enum Kind {

@@ -178,7 +178,7 @@ const causeOf = o => `${idOf(o)} ${outcomes[o].r} ${outcomes[o].v}`;
 function listed(name) {
   const [what, at] = name.split(" ");
   const same = what === "same" && data.duplicates[at];
-  const changed = drift && (what === "worse" || what === "better") && drift[what][at];
+  const changed = drift && /^(worse|better|unclear)$/.test(what) && drift[what][at];
   if (same) return [`${same.what} ${same.value}`, same.nodes];
   if (changed) return [`${what === "worse" ? "newly failing" : "mended"}: ${idOf(changed.o)}`, changed.nodes];
   return [name, drift && what === "new" ? drift.new : []];
@@ -267,7 +267,7 @@ function causes() {
 function drifted() {
   const changed = (what, title) => drift[what].length ? [el("h3", title), rows(drift[what], (one, i) =>
     el("li", word(what === "worse" ? kinds[one.o] : "pass"), " ", code(idOf(one.o)), " on ", some(`${what} ${i}`, one.nodes)))] : [];
-  const made = [...changed("worse", "Newly failing"), ...changed("better", "Mended"), drift.new.length ? el("p", "New: ", some("new", drift.new)) : "",
+  const made = [...changed("worse", "Newly failing"), ...changed("better", "Mended"), ...changed("unclear", "No longer known"), drift.new.length ? el("p", "New: ", some("new", drift.new)) : "",
     drift.gone.length ? fold(`Gone: ${many(drift.gone.length, "node")}`, () => cut(el("ul.ids"), drift.gone, name => el("li", el("bdi", name)))) : ""];
   return part("drift", `Since ${drift.against}`, made.some(Boolean) ? made : el("p", "Nothing changed."));
 }
@@ -486,7 +486,7 @@ function beside(i) {
   data.duplicates.forEach((one, at) => {
     if (one.nodes.includes(i)) made.push(el("li", word("fail"), ` Its ${one.what} `, el("code", one.value), " has to be unique, and is on ", list({ list: `same ${at}` }, many(one.nodes.length, "node"))));
   });
-  for (const [what, title] of drift ? [["worse", "Newly failing"], ["better", "Mended"]] : []) {
+  for (const [what, title] of drift ? [["worse", "Newly failing"], ["better", "Mended"], ["unclear", "No longer known"]] : []) {
     for (const one of drift[what]) if (one.nodes.includes(i)) made.push(el("li", `${title} since ${drift.against}: `, code(idOf(one.o))));
   }
   if (drift && drift.new.includes(i)) made.push(el("li", `New since ${drift.against}`));

@@ -3,11 +3,7 @@
 //! What the page is made of are page.html, page.css and page.js; the data go into it as numbers that lead from one table to the
 //! next, so that ten thousand nodes fit. tests/fleet_page tries what people do with it.
 
-use super::{
-    census::Census,
-    picture::{Cause, Picture},
-    text::number,
-};
+use super::{causes::Cause, census::Census, picture::Picture, text::number};
 use crate::{
     report::{model::Verdict, time::rfc3339},
     text::plain,
@@ -120,12 +116,10 @@ fn data(out: &mut String, census: &Census, picture: &Picture) {
     let findings = findings(census, picture);
     let number_of: HashMap<u32, usize> = findings.iter().enumerate().map(|(at, word)| (*word, at)).collect();
     let check = |word: &u32| census.checks.get(word).map_or("", |check| census.word(*check));
-    let group: HashMap<u32, usize> =
-        picture.matrix.groups.iter().enumerate().map(|(at, group)| (group.word, at)).collect();
     let source = |node: &super::census::Node| {
         json!({
             "n": node.name, "k": node.kernel.map(|kernel| census.word(kernel)), "s": node.source, "t": node.started_at,
-            "g": group.get(&node.group), "p": node.pattern, "v": node.verdict, "e": node.details,
+            "g": picture.matrix.column.get(&node.group), "p": node.pattern, "v": node.verdict, "e": node.details,
         })
     };
     let outcome = |o: &super::census::Outcome| {
@@ -143,9 +137,9 @@ fn data(out: &mut String, census: &Census, picture: &Picture) {
         findings.iter().map(|word| json!({ "id": census.word(*word), "check": check(word) })),
     );
     put_all(out, "outcomes", census.outcomes.all().iter().map(outcome));
-    put_all(out, "patterns", census.patterns.all().iter().map(|pattern| json!(pattern)));
+    put_all(out, "patterns", census.patterns.all().iter().map(|pattern| json!(**pattern)));
     put_all(out, "nodes", census.nodes.iter().map(source));
-    put_all(out, "details", census.details.all().iter().map(detail));
+    put_all(out, "details", census.details.all().iter().map(|one| detail(one)));
     put_all(out, "causes", picture.causes.iter().chain(&picture.warnings).map(cause));
     let groups = picture.matrix.groups.iter();
     put_all(out, "groups", groups.map(|g| json!({ "name": g.name, "nodes": g.nodes })));

@@ -1,10 +1,17 @@
 //! What counts in one report.
 
-use crate::report::model::{Summary, Verdict};
+use crate::report::{
+    model::{Summary, Verdict},
+    time,
+};
 use preflight_checks::facts::{cgroup::LayoutKind, environment};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::BTreeMap, str::FromStr};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+    str::FromStr,
+};
 
 /// By what nodes are grouped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +77,9 @@ pub(super) struct Reading<'a> {
     pub(super) node: Node<'a>,
     #[serde(borrow)]
     pub(super) started_at: Cow<'a, str>,
+    /// The same in seconds since 1970.
+    #[serde(skip)]
+    pub(super) started: u64,
     pub(super) verdict: Verdict,
     pub(super) summary: Summary,
     #[serde(borrow)]
@@ -150,6 +160,20 @@ struct Remedy {
     commands: Vec<String>,
 }
 
+impl Detail {
+    /// About how many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        let words = |all: &[String]| all.iter().map(|one| one.len() + size_of::<String>()).sum::<usize>();
+        let pair = |(a, b): &(String, String)| a.len() + b.len() + 2 * size_of::<String>();
+        size_of::<Self>()
+            + self.message.len()
+            + self.remedy.as_ref().map_or(0, String::len)
+            + words(&self.notes)
+            + words(&self.commands)
+            + self.evidence.iter().map(pair).sum::<usize>()
+    }
+}
+
 impl Found<'_> {
     /// Whether people have to look at it.
     pub(super) fn is_open(&self) -> bool {
@@ -183,6 +207,8 @@ struct Head<'a> {
 /// The documents in these bytes: one as a rule, more where they follow each other within a line.
 pub(super) fn parse_all(bytes: &[u8]) -> Vec<Result<Reading<'_>, String>> {
     let Ok(text) = std::str::from_utf8(bytes) else { return vec![Err("it is no UTF-8".to_owned())] };
+    // Some editors begin a file with a mark of its encoding.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_start().starts_with('[') {
         let why = "it is a list: give its documents one after another, as `jq -c '.[]'` does";
         return vec![Err(why.to_owned())];
@@ -209,12 +235,24 @@ pub(super) fn parse_all(bytes: &[u8]) -> Vec<Result<Reading<'_>, String>> {
 const FOREIGN: &str = "it is no report of `preflight -o json` (preflight/v1)";
 
 /// Whether it is one, and says all that it counts: what was lost must not count as good.
-fn check(reading: Reading<'_>) -> Result<Reading<'_>, String> {
+fn check(mut reading: Reading<'_>) -> Result<Reading<'_>, String> {
     if (&*reading.api_version, &*reading.kind) != ("preflight/v1", "Report") {
         return Err(FOREIGN.to_owned());
     }
+    reading.started = time::seconds(&reading.started_at)
+        .ok_or_else(|| format!("its startedAt is no time: {}", reading.started_at))?;
+    if reading.findings.is_empty() {
+        return Err("it has no findings".to_owned());
+    }
+    let mut ids = HashSet::with_capacity(reading.findings.len());
     let mut counted = Summary::default();
     for found in &reading.findings {
+        if !ids.insert(&*found.id) {
+            return Err(format!("it has the finding {} twice", found.id));
+        }
+        if found.verdict == Verdict::Pass && !found.determined {
+            return Err(format!("{} passes, and is not determined", found.id));
+        }
         match found.verdict {
             Verdict::Pass => counted.pass += 1,
             Verdict::Warn => counted.warn += 1,

@@ -93,6 +93,13 @@ fn what_is_no_report_is_named_and_nothing_else_is_lost() {
         ("{\"apiVersion\":\"v1\",\"kind\":\"Report\"}".to_owned(), "something wrong"),
         ("{nonsense}".to_owned(), "no JSON"),
         ("{}".to_owned(), "no report"),
+        (report("b", &[]).to_string(), "no findings"),
+        (report("b", &[finding("x", "pass", false, None)]).to_string(), "not determined"),
+        (
+            report("b", &[finding("x", "pass", true, None), finding("x", "fail", true, None)]).to_string(),
+            "twice",
+        ),
+        (lost.to_string().replace("2026-11-22T12:00:00Z", "zzz"), "no time"),
     ] {
         // Before, between and after good ones.
         for text in
@@ -124,6 +131,136 @@ fn a_document_that_is_too_large_costs_itself_alone() {
         assert_eq!((&told["totals"]["nodes"], &told["totals"]["broken"]), (&json!(1), &json!(1)));
         assert_eq!(told["broken"][0]["why"], "it has more than 8 MiB");
     }
+}
+
+/// The check `identity`, which tells these.
+fn identity(machine_id: &str, others: &[(&str, &str)]) -> Value {
+    let mut told = finding("identity/x", "pass", true, None);
+    let others = others.iter().map(|(source, observed)| json!({ "source": source, "observed": observed }));
+    let machine_id = json!({ "source": "/etc/machine-id", "observed": machine_id });
+    told["evidence"] = std::iter::once(machine_id).chain(others).collect();
+    told
+}
+
+const ID: &str = "0123456789abcdef0123456789abcdef";
+const UUID: (&str, &str) = ("/sys/class/dmi/id/product_uuid", "4c4c4544-0042-3510-8052-b3c04f4b4e32");
+
+fn mac(last: u32) -> (&'static str, String) {
+    (
+        "/sys/class/net/eth0/address",
+        format!("52:54:00:{:02x}:{:02x}:{:02x}", last >> 16, last >> 8 & 255, last & 255),
+    )
+}
+
+/// What is told of a bad report and a good one: nodes, those that fail, and what several machines have.
+fn two(bad: &Value, good: &Value) -> (Value, Value, usize) {
+    let told = picture(&gather(format!("{bad}\n{good}\n").as_bytes()));
+    let duplicates = told["duplicates"].as_array().expect("duplicates").len();
+    (told["totals"]["nodes"].clone(), told["totals"]["fail"].clone(), duplicates)
+}
+
+#[test]
+fn a_later_report_hides_no_failure_of_another_machine_or_policy() {
+    let make = |host: &str, verdict: &str, others: &[(&str, &str)], second: u32| {
+        let mut made = report(host, &[identity(ID, others), finding("swap/on", verdict, true, None)]);
+        made["startedAt"] = format!("2026-11-22T12:00:{second:02}Z").into();
+        made
+    };
+    let (one, other) = (mac(1), mac(2));
+    let (one, other) = ((one.0, one.1.as_str()), (other.0, other.1.as_str()));
+    let bad = make("n1", "fail", &[UUID, one], 0);
+    let same = (json!(1), json!(0), 0);
+    // The same machine, later; also where it does not know its UUID, or knows no address.
+    for others in [&[UUID, one][..], &[one], &[UUID], &[UUID, other, one]] {
+        assert_eq!(two(&bad, &make("n1", "pass", others, 1)), same, "{others:?}");
+    }
+    // At the same moment the worse counts.
+    assert_eq!(two(&bad, &make("n1", "pass", &[UUID, one], 0)).1, 1);
+    // A copy of it, with its own address: name, machine-id and UUID are there twice.
+    assert_eq!(two(&bad, &make("n1", "pass", &[UUID, other], 1)), (json!(2), json!(1), 3));
+    assert_eq!(two(&bad, &make("n1", "pass", &[other], 1)), (json!(2), json!(1), 2));
+    // Neither an address nor the UUID in common.
+    assert_eq!(two(&bad, &make("n1", "pass", &[], 1)).0, 2);
+    assert_eq!(two(&bad, &make("n2", "pass", &[UUID, one], 1)), (json!(2), json!(1), 3));
+    // Another policy judges the same machine, which has everything once.
+    let mut by_other = make("n1", "pass", &[UUID, one], 1);
+    by_other["policy"]["name"] = "q".into();
+    assert_eq!(two(&bad, &by_other), (json!(2), json!(1), 0));
+    // A name that is none.
+    for name in ["localhost", "localhost.localdomain", "(none)"] {
+        let plain = |verdict: &str| report(name, &[finding("swap/on", verdict, true, None)]);
+        assert_eq!(two(&plain("fail"), &plain("pass")), (json!(2), json!(1), 0), "{name}");
+    }
+}
+
+#[test]
+fn ten_thousand_copies_of_a_machine_are_told_apart_in_time() {
+    let copies = |at: u32| {
+        let mac = mac(at);
+        format!("{}\n", report("n", &[identity(ID, &[(mac.0, &mac.1)])]))
+    };
+    let text: String = (0..10_000).map(copies).collect();
+    let fleet = gather(text.as_bytes());
+    assert_eq!((fleet.picture().totals().nodes, fleet.picture().totals().superseded), (10_000, 0));
+}
+
+#[test]
+fn drift_knows_a_machine_again_that_knows_less_of_itself() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    let (then, now) = (path("then.json"), path("now.json"));
+    fs::write(&then, report("n1", &[identity(ID, &[UUID])]).to_string()).expect("written");
+    fs::write(&now, report("n1", &[finding("swap/on", "fail", true, None)]).to_string()).expect("written");
+    let sources = Sources { reports: vec![now], against: vec![then], ..Sources::default() };
+    let told = picture(&Fleet::gather(&sources).expect("a fleet"));
+    assert_eq!(told["drift"]["worse"][0]["nodes"], json!(["n1"]), "{:#}", told["drift"]);
+    assert_eq!((&told["drift"]["gone"], &told["drift"]["new"]), (&json!([]), &json!([])));
+}
+
+#[test]
+fn what_was_packed_to_burst_is_left_in_time() {
+    let pack = |text: &[u8]| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut packed, text).expect("packed");
+        packed.finish().expect("packed")
+    };
+    let good = report("a", &[finding("x", "pass", true, None)]).to_string();
+    // The blanks belong to the document before them, which is too large with them.
+    for (bomb, nodes) in [
+        (b"\n{".repeat(32 << 20), 1),
+        (b"\n{\"apiVersion\":\"preflight/v1\"}".repeat(1 << 20), 1),
+        (b" ".repeat(64 << 20), 0),
+    ] {
+        let text = [format!("{good}\n").as_bytes(), &bomb].concat();
+        let totals = gather(&pack(&text)).picture().totals();
+        assert!(totals.nodes == nodes && totals.broken >= 1, "{totals:?}");
+    }
+    let totals = gather(&pack(format!("\u{feff}{good}\n{good}").as_bytes())).picture().totals();
+    assert_eq!(
+        (totals.nodes, totals.broken),
+        (1, 0),
+        "what is packed is read, and a mark of encoding passed over"
+    );
+}
+
+#[test]
+fn many_groups_have_few_columns() {
+    let node = |at: u32| {
+        let mut made = report(&format!("n{at}"), &[finding("x", "warn", true, None)]);
+        made["node"]["kernel"] = format!("6.{at}").into();
+        format!("{made}\n")
+    };
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), (0..200).map(node).collect::<String>()).expect("written");
+    let sources = Sources {
+        reports: vec![file.path().to_owned()],
+        group_by: vec![GroupKey::Kernel],
+        ..Sources::default()
+    };
+    let told = picture(&Fleet::gather(&sources).expect("a fleet"));
+    let groups = told["matrix"]["groups"].as_array().expect("groups");
+    assert_eq!((groups.len(), &groups[64]), (65, &json!({ "name": "136 more groups", "nodes": 136 })));
+    assert_eq!(told["matrix"]["findings"][0]["cells"][64]["warn"], 136);
 }
 
 proptest! {

@@ -1,9 +1,6 @@
 //! A fleet for people.
 
-use super::{
-    census::Census,
-    picture::{Cause, Cell, Picture},
-};
+use super::{causes::Cause, census::Census, matrix::Cell, picture::Picture};
 use crate::text::{hanging, plain};
 use std::fmt::Write as _;
 
@@ -26,9 +23,9 @@ const NAMES: usize = 5;
 
 pub(super) fn render(census: &Census, picture: &Picture, style: Style) -> String {
     let mut out = Out { text: String::new(), style };
-    out.causes("What makes nodes fail, what concerns most of them first", &picture.causes, CAUSES);
+    out.part("What makes nodes fail, what concerns most of them first", &picture.causes, CAUSES, cause);
     if !style.quiet {
-        out.causes("What nodes warn of", &picture.warnings, WARNINGS);
+        out.part("What nodes warn of", &picture.warnings, WARNINGS, cause);
         matrix(&mut out, picture);
     }
     duplicates(&mut out, picture);
@@ -60,32 +57,34 @@ impl Out {
         self.text.push('\n');
     }
 
-    /// How much of a list is told, and in words how much is not.
-    fn some<'a, T>(&self, all: &'a [T], most: usize) -> (&'a [T], Option<String>) {
-        if self.style.verbose || all.len() <= most {
-            return (all, None);
+    /// The first of a list, each told by its lines, and how many there are more.
+    fn list<T>(&mut self, all: &[T], most: usize, tell: impl Fn(&mut Self, &T)) {
+        let most = if self.style.verbose { all.len() } else { most };
+        all.iter().take(most).for_each(|one| tell(self, one));
+        if all.len() > most {
+            self.line(
+                "  ",
+                &format!("and {} more (-v shows them, -o json has all)", number(all.len() - most)),
+            );
         }
-        (&all[..most], Some(format!("and {} more (-v shows them, -o json has all)", all.len() - most)))
     }
 
-    fn causes(&mut self, head: &str, causes: &[Cause], most: usize) {
-        if causes.is_empty() {
-            return;
+    /// A list with a head, if there is anything in it.
+    fn part<T>(&mut self, head: &str, all: &[T], most: usize, tell: impl Fn(&mut Self, &T)) {
+        if !all.is_empty() {
+            self.head(head);
+            self.list(all, most, tell);
+            self.end();
         }
-        self.head(head);
-        let (some, more) = self.some(causes, most);
-        for cause in some {
-            self.line("  ", &format!("{}: {}", plain(&cause.finding), counted(cause)));
-            let message = cause.message.as_deref().map(plain).unwrap_or_default();
-            self.line("      ", &format!("{message} ({})", plain(&cause.reason)));
-            if let Some(remedy) = &cause.remedy {
-                self.line("      ", &format!("mend: {}", plain(remedy)));
-            }
-        }
-        if let Some(more) = more {
-            self.line("  ", &more);
-        }
-        self.end();
+    }
+}
+
+fn cause(out: &mut Out, cause: &Cause) {
+    out.line("  ", &format!("{}: {}", plain(&cause.finding), counted(cause)));
+    let message = cause.message.as_deref().map(plain).unwrap_or_default();
+    out.line("      ", &format!("{message} ({})", plain(&cause.reason)));
+    if let Some(remedy) = &cause.remedy {
+        out.line("      ", &format!("mend: {}", plain(remedy)));
     }
 }
 
@@ -113,21 +112,10 @@ fn matrix(out: &mut Out, picture: &Picture) {
     for (at, group) in (1..).zip(groups) {
         out.line("  ", &format!("[{at}] {}: {}", plain(&group.name), nodes(group.nodes)));
     }
-    let (rows, more) = out.some(&picture.matrix.findings, ROWS);
-    let lines: Vec<String> = rows
-        .iter()
-        .map(|row| {
-            let cells =
-                (1..).zip(&row.cells).filter_map(|(at, cell)| Some(format!("[{at}] {}", counts(*cell)?)));
-            format!("{}: {}", plain(&row.finding), cells.collect::<Vec<_>>().join(", "))
-        })
-        .collect();
-    for line in &lines {
-        out.line("  ", line);
-    }
-    if let Some(more) = more {
-        out.line("  ", &more);
-    }
+    out.list(&picture.matrix.findings, ROWS, |out, row| {
+        let cells = (1..).zip(&row.cells).filter_map(|(at, cell)| Some(format!("[{at}] {}", counts(*cell)?)));
+        out.line("  ", &format!("{}: {}", plain(&row.finding), cells.collect::<Vec<_>>().join(", ")));
+    });
     out.end();
 }
 
@@ -139,47 +127,17 @@ fn counts(cell: Cell) -> Option<String> {
 }
 
 fn duplicates(out: &mut Out, picture: &Picture) {
-    if picture.duplicates.is_empty() {
-        return;
-    }
-    out.head("The same where each node needs its own");
-    let (some, more) = out.some(&picture.duplicates, CAUSES);
-    for duplicate in some {
-        let told = format!(
-            "{} {}: {}",
-            duplicate.what,
-            plain(&duplicate.value),
-            few(out.style, &duplicate.nodes, duplicate.nodes.len())
-        );
-        out.line("  ", &told);
-    }
-    if let Some(more) = more {
-        out.line("  ", &more);
-    }
-    out.end();
+    out.part("The same where each node needs its own", &picture.duplicates, CAUSES, |out, duplicate| {
+        let nodes = few(out.style, &duplicate.nodes, duplicate.nodes.len());
+        out.line("  ", &format!("{} {}: {nodes}", duplicate.what, plain(&duplicate.value)));
+    });
 }
 
 fn odd(out: &mut Out, picture: &Picture) {
-    if picture.odd.is_empty() {
-        return;
-    }
-    out.head("Nodes unlike most of their group");
-    let (some, more) = out.some(&picture.odd, NAMES);
-    for odd in some {
-        out.line(
-            "  ",
-            &format!(
-                "{}: {} findings differ: {}",
-                plain(&odd.node),
-                odd.apart,
-                few(out.style, &odd.says, odd.apart)
-            ),
-        );
-    }
-    if let Some(more) = more {
-        out.line("  ", &more);
-    }
-    out.end();
+    out.part("Nodes unlike most of their group", &picture.odd, NAMES, |out, odd| {
+        let says = few(out.style, &odd.says, odd.apart);
+        out.line("  ", &format!("{}: {} findings differ: {says}", plain(&odd.node), odd.apart));
+    });
 }
 
 fn drift(out: &mut Out, picture: &Picture) {
@@ -190,15 +148,11 @@ fn drift(out: &mut Out, picture: &Picture) {
         ("is mended", &drift.better),
         ("failed, and is not known now", &drift.unclear),
     ] {
-        let (some, more) = out.some(changes, CAUSES);
-        for change in some {
+        out.list(changes, CAUSES, |out, change| {
             let names = few(out.style, &change.nodes, change.nodes.len());
-            let told = format!("{} {what} on {}: {names}", plain(&change.finding), nodes(change.nodes.len()));
-            out.line("  ", &told);
-        }
-        if let Some(more) = more {
-            out.line("  ", &more);
-        }
+            let finding = plain(&change.finding);
+            out.line("  ", &format!("{finding} {what} on {}: {names}", nodes(change.nodes.len())));
+        });
     }
     for (what, names) in [("no longer reported", &drift.gone), ("new", &drift.new)] {
         if !names.is_empty() {
@@ -212,24 +166,16 @@ fn drift(out: &mut Out, picture: &Picture) {
 }
 
 fn broken(out: &mut Out, picture: &Picture) {
-    if picture.broken.is_empty() {
-        return;
-    }
-    out.head("Could not be read");
-    let (some, more) = out.some(&picture.broken, NAMES);
-    for unread in some {
+    out.part("Could not be read", &picture.broken, NAMES, |out, unread| {
         out.line("  ", &format!("{}: {}", plain(&unread.source), plain(&unread.why)));
-    }
-    if let Some(more) = more {
-        out.line("  ", &more);
-    }
-    out.end();
+    });
 }
 
 /// The last line: how many of what.
 fn sum(census: &Census, picture: &Picture) -> String {
     let totals = picture.totals();
     let word = match () {
+        () if totals.nodes == 0 => "NOTHING",
         () if totals.fail > 0 => "FAIL",
         () if totals.warn > 0 || totals.broken > 0 => "WARN",
         () if totals.pass > 0 => "PASS",

@@ -364,7 +364,7 @@ def fleet(count=10_000, troubles=None, drift=True, duplicates=True, broken=True,
         data["drift"] = {
             "against": "last-week/",
             "worse": [{"o": causes[0]["o"], "nodes": bad[:40]}, {"o": causes[1]["o"], "nodes": bad[40:43]}],
-            "better": [{"o": causes[2]["o"], "nodes": [4, 5]}],
+            "better": [{"o": causes[2]["o"], "nodes": [4, 5]}], "unclear": [{"o": causes[0]["o"], "nodes": [7]}],
             "gone": [f"gone-{at}" for at in range(30)],
             "new": [10, 11, 12, 13],
         }
