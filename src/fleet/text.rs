@@ -201,7 +201,8 @@ fn sum(census: &Census, picture: &Picture) -> String {
     }
     let kernels: std::collections::BTreeSet<u32> =
         census.nodes.iter().filter_map(|node| node.kernel).collect();
-    let _ = write!(told, " ({} kernels, {} groups)", kernels.len(), picture.matrix.groups.len());
+    let groups = picture.matrix.column.len();
+    let _ = write!(told, " ({}, {})", many(kernels.len(), "kernel"), many(groups, "group"));
     told
 }
 
@@ -215,7 +216,11 @@ fn few(style: Style, names: &[String], count: usize) -> String {
 }
 
 fn nodes(count: usize) -> String {
-    format!("{} {}", number(count), if count == 1 { "node" } else { "nodes" })
+    many(count, "node")
+}
+
+fn many(count: usize, what: &str) -> String {
+    format!("{} {what}{}", number(count), if count == 1 { "" } else { "s" })
 }
 
 /// With a comma between thousands.
