@@ -39,8 +39,9 @@ install: ## install what `make build` built: PREFIX (/usr/local) below DESTDIR
 	install -D -m 644 share/preflight.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/preflight
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions share/_preflight
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d share/preflight.fish
-dist: static ## that file, packed as .deb and .rpm (docs/packages.md), and an image of containers (docs/kubernetes.md), in dist/
+dist: image ## that file, packed as .deb and .rpm (docs/packages.md), and an image of containers (docs/kubernetes.md), in dist/
 	build/packages.py dist/$(DIST)
+image: static ## that file as an image of containers, in dist/
 	build/image.py dist/$(DIST) >dist/$(DIST).oci.tar
 static: ## one static file for any x86-64 Linux, its SHA-256, and what is linked into it (CycloneDX), in dist/
 	$(SEALED) build --release
@@ -56,9 +57,9 @@ dist-test: static ## run that file in an empty chroot with only /proc and /sys (
 	$(SEALED) build --release --example panics
 	$(TARGET_DIR)/$(STATIC)/release/examples/panics
 	tests/dist.sh dist/$(DIST)
-pack-test: static ## install, upgrade and remove the packages in roots of their own, and boot a systemd with their unit (root, Debian)
+pack-test: dist ## install, upgrade and remove the packages in roots of their own, and boot a systemd with their unit (root, Debian)
 	tests/deploy/packages.py dist/$(DIST)
-image-test: static ## run the image under runc as configs/deploy/kubernetes says, and judge the manifests (root, Debian)
+image-test: image ## run the image under runc as configs/deploy/kubernetes says, and judge the manifests (root, Debian)
 	tests/deploy/image.py dist/$(DIST)
 	tests/deploy/kubernetes.py dist/$(DIST)
 bootstrap-test: static ## boot, build images and scrape with that file as configs/deploy says: cloud-init, Cluster API, kubeadm, Packer, Prometheus (root, Debian)
@@ -76,4 +77,4 @@ fuzz: ## feed every parser with what no node would say, ten minutes each: FUZZ=T
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf dist fuzz/target
-.PHONY: help build test lint deny docs book install dist static dist-repro layout dist-test pack-test image-test bootstrap-test ansible-test bench vm fuzz clean
+.PHONY: help build test lint deny docs book install dist image static dist-repro layout dist-test pack-test image-test bootstrap-test ansible-test bench vm fuzz clean

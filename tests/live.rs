@@ -134,28 +134,42 @@ fn a_cgroup2_without_root_has_a_freezer() {
     assert!(freezer["verdict"] == "pass" || freezer["determined"] == false, "{freezer:#}");
 }
 
+/// What a user sees that root does not: what is missing to nobody else, and what is there for nobody else.
+fn seen_by_them_alone(theirs: &Report, own: &Report) -> Vec<String> {
+    let fails = |f: &Value| f["verdict"] == "fail" || f["verdict"] == "warn" || !f["blockedBy"].is_null();
+    let odd = theirs.findings().iter().filter_map(|finding| {
+        let same = own.findings().iter().find(|f| f["id"] == finding["id"]);
+        // That nobody is not root is all that this one is about.
+        let misses = fails(finding) && finding["determined"] == true && finding["rule"] != "privileges";
+        let told = |what: &str| Some(format!("{what}: {finding:#}\n{same:#?}"));
+        if misses && !same.is_some_and(fails) {
+            told("what can't be read became missing")
+        } else if finding["verdict"] == "pass" && !same.is_some_and(|f| f["verdict"] == "pass") {
+            told("seen by nobody alone")
+        } else {
+            None
+        }
+    });
+    odd.collect()
+}
+
 #[test]
 fn nobody_sees_less_and_nothing_worse() {
     let scene = Scene { name: "nobody", set: &[], viewer: Viewer::Nobody };
-    let Some(ran) = scene.play("", &JSON) else { return };
-    let (theirs, own) = (ran.report(), preflight(&JSON).report());
-    sound(&theirs);
-    assert_eq!(theirs.0["node"]["user"], 65534);
-    assert_eq!(rules(&theirs), rules(&own));
-    for finding in theirs.findings() {
-        let same = own.findings().iter().find(|f| f["id"] == finding["id"]);
-        let fails = |f: &Value| f["verdict"] == "fail" || f["verdict"] == "warn" || !f["blockedBy"].is_null();
-        // That nobody is not root is all that this one is about.
-        if fails(finding) && finding["determined"] == true && finding["rule"] != "privileges" {
-            assert!(same.is_some_and(fails), "what can't be read became missing: {finding:#}\n{same:#?}");
-        }
-        if finding["verdict"] == "pass" {
-            assert!(
-                same.is_some_and(|f| f["verdict"] == "pass"),
-                "seen by nobody alone: {finding:#}\n{same:#?}"
-            );
+    let mut odd = Vec::new();
+    // The two runs are two moments: a disk that fills to its limit between them is nobody's fault, but not five times.
+    for _ in 0..5 {
+        let Some(ran) = scene.play("", &JSON) else { return };
+        let (theirs, own) = (ran.report(), preflight(&JSON).report());
+        sound(&theirs);
+        assert_eq!(theirs.0["node"]["user"], 65534);
+        assert_eq!(rules(&theirs), rules(&own));
+        odd = seen_by_them_alone(&theirs, &own);
+        if odd.is_empty() {
+            return;
         }
     }
+    panic!("{}", odd.join("\n"));
 }
 
 #[test]

@@ -253,9 +253,10 @@ def needed(scene):
     _, whole = scene.inside()
 
     def unlike(change):
-        """What differs when this is changed; how busy the machine is differs by itself."""
+        """What differs when this is changed; how busy and how full the machine is differs by itself."""
         found = differences(whole, scene.inside(change)[1])
-        return {key: value for key, value in found.items() if not key.startswith("pressure/")}
+        by_itself = differences(whole, scene.inside()[1])
+        return {key: value for key, value in found.items() if key not in by_itself and not key.startswith("pressure/")}
 
     def without(name):
         return lambda pod, container: container["securityContext"]["capabilities"]["add"].remove(name)
