@@ -23,7 +23,8 @@ pub(crate) enum Answer {
 type Way = Vec<usize>;
 
 /// Every problem of `with`, each at its place, in the order of the file; `first` is what was said of all of it.
-pub(crate) fn locate(with: &Value, first: String, ask: impl Fn(&Value) -> Answer) -> Vec<Error> {
+/// It is in the program once, and not once for each type of parameters: so `ask` is no type of its own.
+pub(crate) fn locate(with: &Value, first: String, ask: &dyn Fn(&Value) -> Answer) -> Vec<Error> {
     let mut questions = WORK / size(with).max(1);
     let mut rest = with.clone();
     let mut message = first;
@@ -143,9 +144,9 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_the_whole_stays_there() {
-        let errors = locate(&numbers(&[2, 4]), "sum".to_owned(), |_| Answer::Wrong("sum".to_owned()));
+        let errors = locate(&numbers(&[2, 4]), "sum".to_owned(), &|_| Answer::Wrong("sum".to_owned()));
         assert_eq!(errors, [error("sum".to_owned(), Span { start: 0, end: 1 })]);
-        let errors = locate(&numbers(&[2, 4]), "sum".to_owned(), |_| Answer::Unreadable);
+        let errors = locate(&numbers(&[2, 4]), "sum".to_owned(), &|_| Answer::Unreadable);
         assert_eq!(errors.len(), 1);
     }
 
@@ -154,7 +155,7 @@ mod tests {
         fn every_part_is_blamed_once(list in proptest::collection::hash_set(any::<u8>(), 1..20)) {
             let list: Vec<u8> = list.into_iter().collect();
             let Some(first) = list.iter().find(|n| *n % 2 == 1) else { return Ok(()) };
-            let errors = locate(&numbers(&list), format!("{first} is odd"), first_odd);
+            let errors = locate(&numbers(&list), format!("{first} is odd"), &first_odd);
             let places: Vec<_> = errors.iter().map(|e| e.span.unwrap().start).collect();
             let odd = (1_u32..).zip(&list).filter(|(_, n)| *n % 2 == 1).map(|(at, _)| at);
             prop_assert_eq!(places, odd.collect::<Vec<_>>());

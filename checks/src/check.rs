@@ -117,7 +117,7 @@ impl<C: Check> DynCheck for C {
 
     fn bind(&self, with: &Value) -> Result<Box<dyn BoundCheck>, Vec<Error>> {
         let params: C::Params = with.read_all()?;
-        C::validate(&params).map_err(|message| blame::locate(with, message, validate::<C>))?;
+        C::validate(&params).map_err(|message| blame::locate(with, message, &validate::<C>))?;
         Ok(Box::new(Bound::<C>(params)))
     }
 }

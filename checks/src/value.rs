@@ -191,26 +191,23 @@ impl Value {
     /// # Errors
     /// Every problem that could be told apart, in the order of the file.
     pub fn read_all<T: DeserializeOwned>(&self) -> Result<T, Vec<Error>> {
-        let first = match self.read() {
-            Ok(value) => return Ok(value),
-            Err(first) => first,
-        };
+        self.read().map_err(|first| self.everything_wrong(first, &|part| part.read::<T>().err()))
+    }
+
+    /// The first problem and the others, which asking for parts of it tells. Not generic: it would be in the program once for
+    /// each type of parameters.
+    fn everything_wrong(&self, first: Error, wrong: &dyn Fn(&Self) -> Option<Error>) -> Vec<Error> {
         let mut errors = vec![first];
         // serde stops at the first problem. Asking again with one leaf of the tree at a time finds the others;
         // keys that are missing only because they were left out of the question are not problems.
-        for part in self.parts() {
-            if let Err(e) = part.read::<T>()
-                && !e.is_missing_field()
-            {
-                errors.push(e);
-            }
-        }
+        let others = self.parts().into_iter().filter_map(|part| wrong(&part));
+        errors.extend(others.filter(|e| !e.is_missing_field()));
         for error in &mut errors {
             error.span.get_or_insert(self.span);
         }
         errors.sort_by(|a, b| (a.span, &a.message).cmp(&(b.span, &b.message)));
         errors.dedup();
-        Err(errors)
+        errors
     }
 
     /// This value with all but one entry left out, once per entry, down to two levels of nesting.
