@@ -159,7 +159,7 @@ impl Files {
             Ok((root, duplicates)) => {
                 let whole = root.span;
                 self.out.extend(duplicates.into_iter().map(|e| Diagnostic::from_value(file, whole, e)));
-                Reader { file, checks: self.checks, out: &mut self.out }.document(&root)
+                Reader { file, checks: self.checks, out: &mut self.out }.document(root)
             }
             Err(e) if e.span.is_none() => {
                 self.out.push(Diagnostic::of_file(file, e.message).help(e.help));

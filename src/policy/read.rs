@@ -73,9 +73,9 @@ type Entry<'v> = (&'v Key, &'v Value);
 
 impl Reader<'_> {
     /// The document, or nothing if its root is not a map; what is wrong with its parts is in `out`.
-    pub(super) fn document(&mut self, root: &Value) -> Option<Document> {
+    pub(super) fn document(&mut self, mut root: Value) -> Option<Document> {
         const KEYS: [&str; 7] = ["apiVersion", "kind", "metadata", "extends", "inputs", "checks", "waivers"];
-        let fields = self.fields(root, "a policy", &KEYS)?;
+        let fields = self.fields(&root, "a policy", &KEYS)?;
         let get = |name: &str| fields.get(name).map(|(_, v)| *v);
         for (key, want) in [("apiVersion", API_VERSION), ("kind", KIND)] {
             self.constant(root.span, fields.get(key).copied(), key, want);
@@ -87,9 +87,20 @@ impl Reader<'_> {
         let extends = self.items(get("extends")).iter().filter_map(|v| self.word(v, "a profile or a path"));
         let extends = extends.collect();
         let inputs = get("inputs").map(|v| self.inputs(v)).unwrap_or_default();
-        let rules: Vec<_> = self.items(get("checks")).iter().filter_map(|v| self.rule(v)).collect();
+        let items = self.items(get("checks")).iter().enumerate();
+        let (places, mut rules): (Vec<_>, Vec<_>) =
+            items.filter_map(|(at, v)| Some((at, self.rule(v)?))).unzip();
         self.unique(&rules);
         let waivers = self.items(get("waivers")).iter().filter_map(|v| self.waiver(v)).collect();
+        // The parameters are most of a policy: they are moved out of it when everything else was read.
+        let mut checks = value_of(&mut root, "checks");
+        for (place, rule) in places.into_iter().zip(&mut rules) {
+            let Some(Kind::Seq(items)) = checks.as_mut().map(|checks| &mut checks.kind) else { break };
+            let with = items.get_mut(place).and_then(|item| value_of(item, "with"));
+            if let Some(with) = with.filter(|with| with.kind != Kind::Null) {
+                rule.with = Value { span: with.span, kind: std::mem::replace(&mut with.kind, Kind::Null) };
+            }
+        }
         Some(Document { name, description, extends, inputs, rules, waivers })
     }
 
@@ -215,6 +226,7 @@ impl Reader<'_> {
         inputs
     }
 
+    /// A rule without its parameters.
     fn rule(&mut self, value: &Value) -> Option<RuleDocument> {
         const KEYS: [&str; 8] = ["id", "check", "severity", "onUnknown", "when", "retry", "kubeadm", "with"];
         if value.as_text().is_some() {
@@ -244,8 +256,7 @@ impl Reader<'_> {
         let on_unknown = get("onUnknown").and_then(|v| self.on_unknown(v)).unwrap_or_default();
         let (when, needs) = get("when").map(|v| self.when(v)).unwrap_or_default();
         let retry = get("retry").and_then(|v| self.typed(v));
-        let with = get("with").filter(|v| v.kind != Kind::Null).cloned();
-        let with = with.unwrap_or(Value { span: value.span, kind: Kind::Map(Vec::new()) });
+        let with = Value { span: value.span, kind: Kind::Map(Vec::new()) };
         let id = id.or(named)?;
         let kubeadm = get("kubeadm").and_then(|v| self.kubeadm_name(v));
         Some(RuleDocument { id, check, severity, on_unknown, when, retry, kubeadm, needs, with })
@@ -394,6 +405,12 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The value of a key; of one that is there twice, the last, as [`Reader::fields`] takes it.
+fn value_of<'v>(map: &'v mut Value, name: &str) -> Option<&'v mut Value> {
+    let Kind::Map(entries) = &mut map.kind else { return None };
+    entries.iter_mut().rev().find_map(|(key, value)| (key.text == name).then_some(value))
 }
 
 /// The text of a value that is no list and no map.

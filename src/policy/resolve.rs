@@ -115,13 +115,16 @@ pub(super) fn resolve(
     checks: &'static [&'static dyn DynCheck],
 ) -> Result<Resolved, LoadError> {
     let mut files = Files::open(source, checks);
-    let documents = std::mem::take(&mut files.documents);
+    let mut documents = std::mem::take(&mut files.documents);
+    let none_written = documents.iter().all(|(_, d)| d.rules.is_empty());
     let mut inputs = inputs(&documents);
     let usage = override_all(&mut inputs, overrides).err();
     let mut binder = Binder { inputs: &inputs, used: BTreeSet::new(), files: &mut files };
-    let rules = rules(&documents, &mut binder);
+    let rules = rules(&mut documents, &mut binder);
     let used = binder.used;
-    no_rule(&mut files, &rules, &documents);
+    if none_written && rules.is_empty() {
+        no_rule(&mut files);
+    }
     if !files.out.is_empty() {
         return Err(LoadError::Policy(Diagnostics::new(files.texts, files.out)));
     }
@@ -246,10 +249,11 @@ fn like(own: &Kind, value: &str) -> Result<Kind, Kind> {
 }
 
 /// The rules of all files: one with the id of an earlier one takes its place.
-fn rules(documents: &[(FileId, Document)], binder: &mut Binder<'_>) -> Vec<Rule> {
+fn rules(documents: &mut [(FileId, Document)], binder: &mut Binder<'_>) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
     let mut position: HashMap<String, usize> = HashMap::new();
-    for (file, rule) in documents.iter().flat_map(|(file, d)| d.rules.iter().map(move |r| (*file, r))) {
+    let written = documents.iter_mut().map(|(file, d)| (*file, std::mem::take(&mut d.rules)));
+    for (file, rule) in written.flat_map(|(file, all)| all.into_iter().map(move |rule| (file, rule))) {
         // Each is bound, overridden or not: a mistake in a file is a mistake wherever the file is used.
         let Some(mut rule) = binder.bind(file, rule) else { continue };
         if let Some(earlier) = position.get(&rule.id).and_then(|at| rules.get_mut(*at)) {
@@ -264,9 +268,8 @@ fn rules(documents: &[(FileId, Document)], binder: &mut Binder<'_>) -> Vec<Rule>
     rules
 }
 
-fn no_rule(files: &mut Files, rules: &[Rule], documents: &[(FileId, Document)]) {
-    let none_written = documents.iter().all(|(_, d)| d.rules.is_empty());
-    if rules.is_empty() && none_written && files.out.is_empty() {
+fn no_rule(files: &mut Files) {
+    if files.out.is_empty() {
         let help = "add rules under `checks`, or a profile: `extends: [kubernetes-node]`".to_owned();
         let at = Place { file: 0, span: Span::default() };
         files.push(Diagnostic::error(at, "the policy has no rule, so it would say nothing").help(help));
@@ -281,27 +284,27 @@ struct Binder<'a> {
 }
 
 impl Binder<'_> {
-    fn bind(&mut self, file: FileId, rule: &RuleDocument) -> Option<Rule> {
+    fn bind(&mut self, file: FileId, rule: RuleDocument) -> Option<Rule> {
         for need in &rule.needs {
             self.input(need);
         }
         let mut filled = Vec::new();
-        let with = self.fill(file, &rule.with, &mut filled)?;
+        let with = self.fill(file, rule.with, &mut filled)?;
         let check = self.bound(file, rule.check?, &with, &filled)?;
         let origin = self.files.texts.get(file).map(|t| t.name.clone()).unwrap_or_default();
         Some(Rule {
-            id: rule.id.text.clone(),
+            place: self.files.locate(rule.id.at),
+            id: rule.id.text,
             check,
             severity: rule.severity,
             on_unknown: rule.on_unknown,
-            when: rule.when.clone(),
+            when: rule.when,
             retry: rule.retry,
-            kubeadm: rule.kubeadm.clone(),
+            kubeadm: rule.kubeadm,
             with,
             origin,
             file,
             span: rule.id.at.span,
-            place: self.files.locate(rule.id.at),
             instead_of: Vec::new(),
             filled: filled.into_iter().map(|(_, name)| name).collect(),
         })
@@ -360,32 +363,33 @@ impl Binder<'_> {
     }
 
     /// The value with inputs in the place of references to them. Their places are those of the references.
-    fn fill(&mut self, file: FileId, value: &Value, filled: &mut Vec<(Span, String)>) -> Option<Value> {
-        let kind = match &value.kind {
-            Kind::Map(entries) => match entries.as_slice() {
-                [(key, name)] if key.text == REFERENCE => {
-                    return self.reference(file, value, name, filled);
+    fn fill(&mut self, file: FileId, value: Value, filled: &mut Vec<(Span, String)>) -> Option<Value> {
+        let span = value.span;
+        let kind = match value.kind {
+            Kind::Map(entries) => {
+                if let [(key, name)] = entries.as_slice()
+                    && key.text == REFERENCE
+                {
+                    return self.reference(file, span, name, filled);
                 }
-                entries => {
-                    // All entries, so that each unknown input is reported.
-                    let all: Vec<_> = entries.iter().map(|(k, v)| (k, self.fill(file, v, filled))).collect();
-                    let all = all.into_iter().map(|(k, v)| Some((k.clone(), v?)));
-                    Kind::Map(all.collect::<Option<_>>()?)
-                }
-            },
+                // All entries, so that each unknown input is reported.
+                let each = entries.into_iter().map(|(key, value)| (key, self.fill(file, value, filled)));
+                let all: Vec<_> = each.collect();
+                Kind::Map(all.into_iter().map(|(key, value)| Some((key, value?))).collect::<Option<_>>()?)
+            }
             Kind::Seq(items) => {
-                let all: Vec<_> = items.iter().map(|v| self.fill(file, v, filled)).collect();
+                let all: Vec<_> = items.into_iter().map(|item| self.fill(file, item, filled)).collect();
                 Kind::Seq(all.into_iter().collect::<Option<_>>()?)
             }
-            other => other.clone(),
+            other => other,
         };
-        Some(Value { span: value.span, kind })
+        Some(Value { span, kind })
     }
 
     fn reference(
         &mut self,
         file: FileId,
-        whole: &Value,
+        whole: Span,
         name: &Value,
         filled: &mut Vec<(Span, String)>,
     ) -> Option<Value> {
@@ -397,7 +401,7 @@ impl Binder<'_> {
             return None;
         };
         let kind = self.input(&Word { text: text.clone(), at })?.kind.clone();
-        let span = self.reference_span(file, whole.span, name.span);
+        let span = self.reference_span(file, whole, name.span);
         filled.push((span, text.clone()));
         Some(Value { span, kind })
     }
