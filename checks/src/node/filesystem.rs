@@ -11,8 +11,8 @@
 use super::{Access, Answer, Door, FileKind, Origin, Probe, ReadError, ReadErrorKind, door};
 use rustix::{
     buffer::spare_capacity,
-    fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags},
+    fd::{AsFd, OwnedFd},
+    fs::{self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat},
     io::{Errno, read},
 };
 use std::{
@@ -129,22 +129,29 @@ impl Filesystem {
     }
 
     /// Opens a regular file for reading. What is no regular file is not opened at all: opening a device or a
-    /// FIFO can have effects. In the live /proc and /sys the kernel says what is where, and two calls are saved.
-    fn open_file(&self, path: &str) -> Result<OwnedFd, ReadError> {
+    /// FIFO can have effects. In the live /proc and /sys the kernel says what is where, and a call is saved. Also how long it is,
+    /// where it says so.
+    fn open_file(&self, path: &str) -> Result<(OwnedFd, Option<usize>), ReadError> {
         let kernels_own =
             self.origin == Origin::Live && (path.starts_with("/proc/") || path.starts_with("/sys/"));
-        if !kernels_own {
-            let handle = self.open(path, OFlags::PATH)?;
-            regular(path, handle.as_fd())?;
+        let told = if kernels_own { None } else { Some(regular(path, &self.stat(path)?)?) };
+        let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        Ok((file, told.filter(|told| *told > 0)))
+    }
+
+    /// What is at a path, links followed.
+    fn stat(&self, path: &str) -> Result<Stat, ReadError> {
+        if self.origin == Origin::Live {
+            return fs::statat(fs::CWD, path, AtFlags::empty()).map_err(|e| error(path, e));
         }
-        self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+        fs::fstat(self.open(path, OFlags::PATH)?).map_err(|e| error(path, e))
     }
 }
 
-fn regular(path: &str, handle: BorrowedFd<'_>) -> Result<(), ReadError> {
-    let mode = fs::fstat(handle).map_err(|e| error(path, e))?.st_mode;
-    let found = match FileType::from_raw_mode(mode) {
-        FileType::RegularFile => return Ok(()),
+/// How long a file is; an error where it is none.
+fn regular(path: &str, stat: &Stat) -> Result<usize, ReadError> {
+    let found = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => return Ok(usize::try_from(stat.st_size).unwrap_or_default()),
         FileType::Directory => "a directory",
         FileType::Fifo => "a FIFO",
         FileType::Socket => "a socket",
@@ -203,7 +210,7 @@ impl Door for Filesystem {
     }
 
     fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, ReadError> {
-        let file = self.open_file(path)?;
+        let (file, told) = self.open_file(path)?;
         // Most files fit on the stack, and only what is there is copied.
         let mut stack = [0; FIRST_READ];
         let mut filled = 0;
@@ -214,7 +221,8 @@ impl Door for Filesystem {
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(error(path, e)),
             }
-            if self.origin == Origin::Live && was_whole(path, filled) {
+            // As long as it says it is: another read would say that nothing follows.
+            if told == Some(filled) || (self.origin == Origin::Live && was_whole(path, filled)) {
                 break;
             }
         }
@@ -230,7 +238,7 @@ impl Door for Filesystem {
     }
 
     fn read_at(&self, path: &str, offset: u64, length: usize) -> Result<Vec<u8>, ReadError> {
-        let file = self.open_file(path)?;
+        let (file, _) = self.open_file(path)?;
         let mut bytes = vec![0; length];
         let mut filled = 0;
         while filled < length {
@@ -264,13 +272,7 @@ impl Door for Filesystem {
     }
 
     fn kind(&self, path: &str) -> Result<FileKind, ReadError> {
-        let stat = if self.origin == Origin::Live {
-            fs::statat(fs::CWD, path, AtFlags::empty())
-        } else {
-            fs::fstat(self.open(path, OFlags::PATH)?)
-        };
-        let mode = stat.map_err(|e| error(path, e))?.st_mode;
-        Ok(match FileType::from_raw_mode(mode) {
+        Ok(match FileType::from_raw_mode(self.stat(path)?.st_mode) {
             FileType::RegularFile => FileKind::File,
             FileType::Directory => FileKind::Directory,
             _ => FileKind::Other,
