@@ -3,6 +3,7 @@
 //! The order of things: `worker` asks, `select` keeps what was asked for, `verdict` maps answers to
 //! verdicts (severities, `onUnknown`, kubeadm's names, waivers), `cause` leaves one failure for one cause.
 
+mod asker;
 mod cause;
 mod confine;
 pub mod kubeadm;
@@ -17,8 +18,9 @@ mod tests;
 mod verdict;
 mod worker;
 
+pub use asker::Asker;
+pub(crate) use asker::ask_on_a_thread;
 pub use confine::Confinement;
-pub(crate) use confine::ask_on_a_thread;
 pub use kubeadm::Ignored;
 pub use select::{NoMatch, Selection};
 pub(crate) use verdict::DESELECTED;
@@ -64,6 +66,8 @@ pub struct Request {
     pub confinement: Option<Confinement>,
     /// Where it says how far it is.
     pub progress: Arc<Progress>,
+    /// Who asked this node before, confined as this run is: what was found out then is not read again.
+    pub asker: Option<Asker>,
 }
 
 impl Request {
@@ -81,6 +85,7 @@ impl Request {
             limits: Limits::with_deadline(Limits::RUN),
             confinement: None,
             progress: Arc::default(),
+            asker: None,
         }
     }
 }

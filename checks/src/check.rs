@@ -4,7 +4,7 @@ use crate::{
     blame::{self, Answer},
     evidence::Unknown,
     finding::Findings,
-    node::Node,
+    node::{Node, Probe},
     value::{Error, Value},
 };
 use schemars::JsonSchema;
@@ -50,6 +50,12 @@ pub trait Check: Send + Sync + 'static {
         None
     }
 
+    /// What it is going to ask of the kernel at any rate, where that takes a while: it is asked meanwhile, as soon as the run
+    /// begins.
+    fn ahead(_params: &Self::Params) -> Option<Probe> {
+        None
+    }
+
     /// Asks the node and says what it found: at least one finding (law 1).
     ///
     /// # Errors
@@ -79,6 +85,11 @@ pub trait BoundCheck: Send + Sync {
         None
     }
 
+    /// What may be asked before its turn comes.
+    fn ahead(&self) -> Option<Probe> {
+        None
+    }
+
     /// Runs it.
     ///
     /// # Errors
@@ -95,6 +106,10 @@ impl<C: Check> BoundCheck for Bound<C> {
 
     fn limit(&self) -> Option<Duration> {
         C::limit(&self.0)
+    }
+
+    fn ahead(&self) -> Option<Probe> {
+        C::ahead(&self.0)
     }
 
     fn run(&self, node: &Node, out: &mut Findings) -> Result<(), Unknown> {

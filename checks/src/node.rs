@@ -4,6 +4,7 @@
 //! parsed from them, each once and only when asked for; which facts there are is none of its business. One node
 //! serves one thread; the runner makes a new one, behind the same door, when it had to leave a hung thread behind.
 
+mod ahead;
 mod allow;
 mod door;
 mod filesystem;
@@ -26,6 +27,7 @@ pub use sys::share_memory_among_threads;
 pub use watch::Watch;
 
 use crate::evidence::{Evidence, Unknown};
+use ahead::Ahead;
 use memo::Memo;
 use std::{
     any::Any,
@@ -56,6 +58,7 @@ pub struct Node {
     allowed: Allowed,
     reads: RefCell<HashMap<String, Rc<Read>>>,
     probes: RefCell<HashMap<Probe, Rc<Probed>>>,
+    ahead: RefCell<Vec<(Probe, Ahead)>>,
     kinds: RefCell<HashMap<String, Result<FileKind, ReadError>>>,
     links: RefCell<HashMap<String, Result<String, ReadError>>>,
     lists: RefCell<HashMap<String, Result<Vec<String>, ReadError>>>,
@@ -74,6 +77,7 @@ impl Node {
             allowed: Allowed::default(),
             reads: RefCell::default(),
             probes: RefCell::default(),
+            ahead: RefCell::default(),
             kinds: RefCell::default(),
             links: RefCell::default(),
             lists: RefCell::default(),
@@ -94,6 +98,12 @@ impl Node {
     #[must_use]
     pub fn in_memory(memory: Memory) -> Self {
         Self::new(Arc::new(memory), Arc::default())
+    }
+
+    /// The same node, with nothing remembered of it.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        Self::new(Arc::clone(&self.door), Arc::clone(&self.watch)).allowing(self.allowed)
     }
 
     /// Where the answers come from.
@@ -204,9 +214,28 @@ impl Node {
             Some(what) if !self.allowed.contains(what) => {
                 Err(ReadError::new(probe.call(), ReadErrorKind::NotAllowed(what)))
             }
-            _ => self.watch.during(&probe.to_string(), || self.door.probe(probe)),
+            _ => self.watch.during(&probe.to_string(), || match self.asked_ahead(probe) {
+                Some(ahead) => ahead.answer(probe),
+                None => self.door.probe(probe),
+            }),
         };
         self.remember(probe, result)
+    }
+
+    /// Puts a question now to which [`probe`](Self::probe) is going to want the answer, for those that take the kernel a while.
+    /// Where no thread is to be had for it, it is put then.
+    pub fn probe_ahead(&self, probe: Probe) {
+        let is_asked = self.ahead.borrow().iter().any(|(asked, _)| *asked == probe);
+        let is_open = probe.takes().is_none() && !self.probes.borrow().contains_key(&probe) && !is_asked;
+        if let Some(ahead) = is_open.then(|| Ahead::ask(&self.door, &probe).ok()).flatten() {
+            self.ahead.borrow_mut().push((probe, ahead));
+        }
+    }
+
+    fn asked_ahead(&self, probe: &Probe) -> Option<Ahead> {
+        let mut all = self.ahead.borrow_mut();
+        let at = all.iter().position(|(asked, _)| asked == probe)?;
+        Some(all.swap_remove(at).1)
     }
 
     fn remember(&self, probe: &Probe, result: Result<Answer, ReadError>) -> Rc<Probed> {

@@ -16,13 +16,13 @@ use crate::{
         model::{Report, Verdict},
         nagios, node_condition, prometheus, sarif, tap, yaml,
     },
-    run::{self, Confinement, Ignored, Limits, Request, RunError, Selection},
+    run::{self, Asker, Confinement, Ignored, Limits, Request, RunError, Selection},
 };
 use preflight_checks::{
     capture::Recorder,
     node::{Allowed, Door},
 };
-use std::{process::ExitCode, sync::Arc};
+use std::{mem::ManuallyDrop, process::ExitCode, sync::Arc};
 
 pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
     match try_run(args, global) {
@@ -43,14 +43,16 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     if let Some(recorder) = &recorder {
         door = Arc::clone(recorder) as Arc<dyn Door>;
     }
-    let report = judge(&door, args, global)?;
+    // The process ends with this: nobody has to take them apart first.
+    let judged = ManuallyDrop::new(asked(&door, args, global)?);
+    let report = &judged.0;
     // Nobody else asks for all of them.
     let wants_cgroups = outputs.iter().any(|output| output.format == ReportFormat::Html);
     let cgroups = wants_cgroups.then(|| cgroups::of(door));
     // All of them are made before the first is written: what can't be made leaves nothing behind.
     let texts: Vec<String> = outputs
         .iter()
-        .map(|output| render(&report, output, global, cgroups.as_ref()))
+        .map(|output| render(report, output, global, cgroups.as_ref()))
         .collect::<Result<_, _>>()?;
     for (output, text) in outputs.iter().zip(&texts) {
         write(output, text)?;
@@ -61,9 +63,9 @@ fn try_run(args: &RunArgs, global: &Global) -> Result<u8, Stop> {
     // As a plugin it ends as whoever starts plugins wants it.
     let to_stdout = outputs.iter().find(|output| output.file.is_none());
     Ok(match to_stdout.map(|output| output.format) {
-        Some(ReportFormat::Nagios) => nagios::state(&report).1,
-        Some(ReportFormat::NodeProblemDetector) => node_condition::plugin_status(&report),
-        _ => code(&report, args.fail_on),
+        Some(ReportFormat::Nagios) => nagios::state(report).1,
+        Some(ReportFormat::NodeProblemDetector) => node_condition::plugin_status(report),
+        _ => code(report, args.fail_on),
     })
 }
 
@@ -79,24 +81,33 @@ pub(super) fn report(args: &RunArgs, global: &Global) -> Result<Report, Stop> {
 
 /// As [`report`], behind this door.
 pub(super) fn judge(door: &Arc<dyn Door>, args: &RunArgs, global: &Global) -> Result<Report, Stop> {
+    asked(door, args, global).map(|(report, _)| report)
+}
+
+/// The report, and what was asked.
+fn asked(door: &Arc<dyn Door>, args: &RunArgs, global: &Global) -> Result<(Report, Request), Stop> {
     let sets = args.policy.set.as_slice();
     let kubeadm = args.policy.kubeadm_config.as_deref();
     let kubeadm =
         kubeadm.map(|file| policies::kubeadm(file, sets, global.color)).transpose()?.unwrap_or_default();
-    let version = || detect::kubernetes_version(door, allowed(door, args), args.timeout);
+    // It makes itself ready while the policy is read.
+    let asker = Asker::start("checks", door, allowed(door, args), Arc::default())
+        .map_err(|e| Stop::new(exit::INTERNAL, RunError::Thread(e).to_string()))?;
+    let version = || detect::kubernetes_version(&asker, args.timeout);
     let overrides = Overrides { sets, given: &kubeadm.inputs, detect: Some(&version) };
     let policy = policies::load(args.policy.config.as_deref(), &overrides, global.color)?;
-    let mut request = request(Arc::new(policy), door, args)?;
+    let mut request = Request { asker: Some(asker), ..request(Arc::new(policy), door, args)? };
     request.ignored = ignored(&[args.ignore_preflight_errors.as_slice(), &kubeadm.ignored].concat())?;
     // For people alone, and only if they want to hear more than the end of it.
     let for_people =
         args.output.iter().any(|output| output.format == ReportFormat::Human && output.file.is_none());
     let _line =
         if for_people && !global.quiet { progress::show(&request.policy, &request.progress) } else { None };
-    run::run(&request).map_err(|e| match e {
+    let report = run::run(&request).map_err(|e| match e {
         RunError::NoMatch(_) => Stop::new(exit::USAGE, e.to_string()),
         RunError::Thread(_) => Stop::new(exit::INTERNAL, e.to_string()),
-    })
+    })?;
+    Ok((report, request))
 }
 
 /// What a run of this policy takes.

@@ -16,14 +16,11 @@ mod seccomp;
 #[cfg(test)]
 mod tests;
 
-use preflight_checks::{
-    Node,
-    node::{Allow, Allowed, Door, Origin, Watch},
-};
-use std::{io, sync::Arc, thread};
+use preflight_checks::node::{Allow, Allowed, Door, Origin};
+use std::{io, sync::Arc};
 
 /// What a run may do, for what it takes from itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confinement {
     /// What the command line allows.
     allowed: Allowed,
@@ -42,63 +39,42 @@ impl Confinement {
 
     /// What a thread that asks this node takes from itself, whichever facts it wants. A capture asks nothing of this machine:
     /// none.
-    fn of(door: &Arc<dyn Door>, allowed: Allowed) -> Option<Self> {
+    pub(super) fn of(door: &Arc<dyn Door>, allowed: Allowed) -> Option<Self> {
         let all = capabilities::checks();
         door.captured().is_none().then(|| Self::new(allowed, door.origin(), all))
     }
 
-    /// The door for a thread that is going to be confined.
+    /// Starts a thread that is confined, and does this with a door to the same node.
     ///
     /// # Errors
-    /// When the thread that stays outside of Landlock can't be started.
-    pub(super) fn door(&self, door: &Arc<dyn Door>) -> io::Result<Arc<dyn Door>> {
-        let own = self.clone();
-        outside::outside(door, move || own.enter_all_but_landlock())
+    /// When no thread can be started.
+    pub(super) fn start(
+        &self,
+        name: &str,
+        door: &Arc<dyn Door>,
+        work: impl FnOnce(Arc<dyn Door>) + Send + 'static,
+    ) -> io::Result<()> {
+        let (own, inside) = (self.clone(), self.clone());
+        // It looks into processes, for whichever check that is.
+        let looks = Self { checks: Vec::new(), ..self.clone() };
+        // A filter takes the kernel longest: whom a thread starts, it has its own of that thread.
+        let both = move || tell("seccomp", seccomp::filter(&own));
+        let outside = move || drop(capabilities::drop(&looks));
+        outside::start(name, door, (both, outside), move |door| {
+            inside.narrow();
+            tell("Landlock", landlock::restrict(&inside));
+            work(door);
+        })
     }
 
-    /// Confines this thread, and all that it starts. What the kernel lacks or refuses is logged, and the run goes on.
-    pub(super) fn enter(&self) {
+    /// Takes from a thread that was confined before the rest was known what this run does not need either.
+    pub(super) fn narrow(&self) {
         tell("capabilities", capabilities::drop(self));
-        tell("Landlock", landlock::restrict(self));
-        tell("seccomp", seccomp::filter(self));
-    }
-
-    /// The same for a thread that looks into other processes.
-    fn enter_all_but_landlock(&self) {
-        // Each of the two others says the same of its thread.
-        let _ = (capabilities::drop(self), seccomp::filter(self));
     }
 
     fn may(&self, what: Allow) -> bool {
         self.allowed.contains(what)
     }
-}
-
-/// Starts a thread that asks the node behind `door` outside of a run, confined as a run's threads are. It may hang, and is not
-/// waited for.
-///
-/// # Errors
-/// When no thread can be started.
-pub(crate) fn ask_on_a_thread(
-    name: &str,
-    door: &Arc<dyn Door>,
-    allowed: Allowed,
-    watch: Arc<Watch>,
-    ask: impl FnOnce(&Node) + Send + 'static,
-) -> io::Result<()> {
-    let confinement = Confinement::of(door, allowed);
-    let door = match &confinement {
-        Some(confinement) => confinement.door(door)?,
-        None => Arc::clone(door),
-    };
-    let work = move || {
-        if let Some(confinement) = confinement {
-            confinement.enter();
-        }
-        ask(&Node::new(door, watch).allowing(allowed));
-    };
-    thread::Builder::new().name(name.to_owned()).spawn(work)?;
-    Ok(())
 }
 
 fn tell(by: &str, result: Result<String, String>) {

@@ -5,7 +5,7 @@ use crate::{
     policy::{OnUnknown, Retry, Rule},
     report::model::{Finding as Reported, Source},
 };
-use preflight_checks::{Evidence, Finding, Severity, Unknown, facts::cgroup::LayoutKind, node::Memory};
+use preflight_checks::{Evidence, Finding, Node, Severity, Unknown, facts::cgroup::LayoutKind, node::Memory};
 use proptest::prelude::*;
 use std::{
     sync::{
@@ -111,6 +111,51 @@ fn a_rule_that_does_not_apply_says_so() {
     );
     let report = run(&request).unwrap();
     assert_eq!(brief(&report), ["role skip not-applicable", "layout warn when-unknown"]);
+}
+
+/// A rule that reads this file and finds what it says.
+fn reads(path: &'static str) -> Rule {
+    rule_of(path, move |node, out| {
+        let read = node.read(path);
+        let finding = match read.text() {
+            Ok(text) => Finding::pass("file", "read", text.into_owned(), read.quote("it")),
+            Err(e) => return Err(e.unknown()),
+        };
+        out.push(finding);
+        Ok(())
+    })
+}
+
+#[test]
+fn who_was_asked_before_remembers() {
+    let path = "/fine";
+    let door: Arc<dyn Door> = Arc::new(Hanging("/hangs"));
+    let asker = Asker::start("asker", &door, Allowed::default(), Arc::default()).unwrap();
+    let place = |node: &Node| std::ptr::from_ref(&*node.read("/fine")) as usize;
+    let before = asker.answer(Duration::from_secs(20), place).unwrap();
+    let same = rule_of("same", move |node, out| {
+        let is_same = place(node) == before;
+        out.push(if is_same { pass("node") } else { problem(Severity::Fail, "node") });
+        Ok(())
+    });
+    let asked = policy(vec![reads(path), same]);
+    let report = run(&Request { door, asker: Some(asker), ..request(asked) }).unwrap();
+    assert_eq!(brief(&report), ["/fine/file pass read", "same/node pass there"]);
+}
+
+#[test]
+fn who_hung_before_is_not_asked_again() {
+    let door: Arc<dyn Door> = Arc::new(Hanging("/hangs"));
+    let asker = Asker::start("asker", &door, Allowed::default(), Arc::default()).unwrap();
+    let moment = Duration::from_millis(200);
+    assert_eq!(asker.answer(moment, |node| node.read("/hangs").text().map(|_| ()).is_ok()), None);
+    let limits = Limits { check: Duration::from_secs(20), run: Duration::from_secs(25) };
+    let started = Instant::now();
+    let asked = policy(vec![reads("/hangs"), reads("/fine")]);
+    let report = run(&Request { door, limits, asker: Some(asker), ..request(asked) }).unwrap();
+    assert!(started.elapsed() < Duration::from_secs(15), "what hung before hung once more");
+    assert!(!finding(&report, "/hangs").determined, "{report:#?}");
+    assert_eq!(finding(&report, "/fine/file").verdict, Verdict::Pass);
 }
 
 #[test]

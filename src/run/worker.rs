@@ -8,14 +8,14 @@
 //! one costs no other its answer.
 
 use super::{
-    Confinement, Progress, Request,
+    Asker, Confinement, Progress, Request,
     mailbox::{Receiver, Sender, Silence, mailbox},
     node_info::NodeFacts,
     retry,
 };
 use crate::{
     panics,
-    policy::{Applicability, Inputs, Policy, Rule},
+    policy::{Applicability, Inputs, Policy, Rule, When},
 };
 use preflight_checks::{
     Evidence, Finding, Findings, Node, Severity, Unknown,
@@ -25,7 +25,6 @@ use std::{
     collections::VecDeque,
     io,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -118,8 +117,17 @@ pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> 
     let mut answers = Answers { node: None, rules: vec![None; policy.rules.len()] };
     let mut todo = steps(policy, asked);
     let mut asked_again = 0;
-    let mut watch = Arc::new(Watch::default());
-    let mut worker = spawn(&work, &todo, &answers, &watch)?;
+    let (mut watch, mut worker) = match &request.asker {
+        Some(asker) if !asker.is_hung() => {
+            (Arc::clone(asker.watch()), work.clone().give(asker, &todo, &answers))
+        }
+        asker => {
+            let watch =
+                Arc::new(asker.as_ref().map_or_else(Watch::default, |asker| asker.watch().successor()));
+            let worker = work.spawn(&todo, &answers, &watch)?;
+            (watch, worker)
+        }
+    };
     let mut since = Instant::now();
 
     while let Some(&step) = todo.front() {
@@ -158,7 +166,7 @@ pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> 
             asked_again = 0;
         }
         watch = Arc::new(watch.successor());
-        worker = match spawn(&work, &todo, &answers, &watch) {
+        worker = match work.spawn(&todo, &answers, &watch) {
             Ok(worker) => worker,
             Err(e) => {
                 answers.give_up_without_thread(todo, &e);
@@ -239,48 +247,51 @@ impl Answers {
     }
 }
 
-/// Starts a thread that goes through `todo` and says what came of each step.
-fn spawn(
-    work: &Work,
-    todo: &VecDeque<Step>,
-    answers: &Answers,
-    watch: &Arc<Watch>,
-) -> io::Result<Receiver<Said>> {
-    let (sender, receiver) = mailbox();
-    let (mut work, todo, watch) = (work.clone(), todo.clone(), Arc::clone(watch));
-    if let Some(confinement) = &work.confinement {
-        work.door = confinement.door(&work.door)?;
-    }
-    // What the threads before found of the rules that may be asked again.
-    let found = answers.rules.clone();
-    // Detached: joining a thread that hangs would hang as well.
-    thread::Builder::new().name("checks".to_owned()).spawn(move || work.go(todo, found, &watch, &sender))?;
-    Ok(receiver)
-}
-
 impl Work {
-    fn go(
+    /// Starts a thread that goes through `todo` and says what came of each step.
+    fn spawn(
         &self,
-        todo: VecDeque<Step>,
-        mut found: Vec<Option<Answer>>,
+        todo: &VecDeque<Step>,
+        answers: &Answers,
         watch: &Arc<Watch>,
-        sender: &Sender<Said>,
-    ) {
+    ) -> io::Result<Receiver<Said>> {
+        let confinement = self.confinement.clone();
+        let asker = Asker::confined("checks", &self.door, self.allowed, Arc::clone(watch), confinement)?;
+        Ok(self.clone().give(&asker, todo, answers))
+    }
+
+    /// Has a thread do so that asks already.
+    fn give(self, asker: &Asker, todo: &VecDeque<Step>, answers: &Answers) -> Receiver<Said> {
+        let (sender, receiver) = mailbox();
+        // What the threads before found of the rules that may be asked again.
+        let (todo, found) = (todo.clone(), answers.rules.clone());
+        let not_yet = asker.not_yet(&self.confinement);
+        asker.ask(move |node| {
+            // It may have been started before anybody knew what this run needs.
+            if let Some(confinement) = not_yet {
+                confinement.narrow();
+            }
+            self.go(node, todo, found, &sender);
+        });
+        receiver
+    }
+
+    fn go(&self, node: &Node, todo: VecDeque<Step>, mut found: Vec<Option<Answer>>, sender: &Sender<Said>) {
         let last_words = sender.last_words();
         panics::on_panic(move |text| last_words.say(text));
-        if let Some(confinement) = &self.confinement {
-            confinement.enter();
+        // What is no running machine answers at once.
+        if self.confinement.is_some() {
+            self.ask_ahead(node, &todo);
         }
-        let node = self.node(watch);
         for step in todo {
             if let Step::Ask(rule) | Step::Again(rule) = step {
                 self.progress.is_at(rule);
             }
             let said = match step {
-                Step::Describe => Said::Node(Some(NodeFacts::read(&node))),
+                Step::Describe => Said::Node(Some(NodeFacts::read(node))),
                 Step::Ask(rule) => match (self.policy.rules.get(rule), found.get_mut(rule)) {
                     (Some(asked), Some(found)) => {
-                        let answer = ask(asked, &self.policy.inputs, &node);
+                        let answer = ask(asked, &self.policy.inputs, node);
                         if asked.retry.is_some() {
                             *found = Some(answer.clone());
                         }
@@ -289,7 +300,7 @@ impl Work {
                     _ => return,
                 },
                 Step::Again(rule) => match (self.policy.rules.get(rule), found.get_mut(rule)) {
-                    (Some(rule), Some(before)) => self.again(rule, before.take(), watch),
+                    (Some(rule), Some(before)) => self.again(rule, before.take(), node),
                     _ => return,
                 },
             };
@@ -300,15 +311,20 @@ impl Work {
         }
     }
 
-    fn node(&self, watch: &Arc<Watch>) -> Node {
-        Node::new(Arc::clone(&self.door), Arc::clone(watch)).allowing(self.allowed)
+    /// Puts the questions that take a while, of rules that are asked at any rate.
+    fn ask_ahead(&self, node: &Node, todo: &VecDeque<Step>) {
+        let rules = todo.iter().filter_map(|step| match step {
+            Step::Ask(rule) => self.policy.rules.get(*rule).filter(|rule| rule.when == When::default()),
+            Step::Describe | Step::Again(_) => None,
+        });
+        rules.filter_map(|rule| rule.check.ahead()).for_each(|probe| node.probe_ahead(probe));
     }
 
     /// Asks a rule again and again, each time of a node of which nothing is remembered.
-    fn again(&self, rule: &Rule, before: Option<Answer>, watch: &Arc<Watch>) -> Said {
+    fn again(&self, rule: &Rule, before: Option<Answer>, node: &Node) -> Said {
         let (Some(retry), Some(first)) = (rule.retry, before) else { return Said::Nothing };
         let until = (self.started + retry.within.get()).min(self.deadline);
-        let ask = || ask(rule, &self.policy.inputs, &self.node(watch));
+        let ask = || ask(rule, &self.policy.inputs, &node.afresh());
         // What is no running machine does not change by itself.
         if self.door.origin() != Origin::Live || self.door.captured().is_some() {
             return Said::Nothing;

@@ -30,6 +30,10 @@ impl Check for KernelLogCheck {
         kubeadm: None,
     };
 
+    fn ahead(_: &KernelLogParams) -> Option<Probe> {
+        Some(Probe::KernelLog)
+    }
+
     fn run(params: &KernelLogParams, node: &Node, out: &mut Findings) -> Result<(), Unknown> {
         let log = node.kernel_log();
         for subject in &SUBJECTS {

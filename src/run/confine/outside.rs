@@ -21,25 +21,41 @@ struct Outside {
     thread: Mutex<mpsc::Sender<Look>>,
 }
 
-/// The same door for a thread that is going to be confined. `prepare` is run first by the thread that stays outside.
+/// Starts a thread that stays outside, which starts one that goes inside with the same door. What the first takes from itself by
+/// `both`, the second has from it; then it does `outside` alone. Where there is no second to be had, the first goes inside.
 ///
 /// # Errors
 /// When no thread can be started.
-pub(in crate::run) fn outside(
+pub(in crate::run) fn start(
+    name: &str,
     door: &Arc<dyn Door>,
-    prepare: impl FnOnce() + Send + 'static,
-) -> io::Result<Arc<dyn Door>> {
-    let (thread, looks) = mpsc::channel::<Look>();
-    let own = Arc::clone(door);
+    (both, outside): (impl FnOnce() + Send + 'static, impl FnOnce() + Send + 'static),
+    inside: impl FnOnce(Arc<dyn Door>) + Send + 'static,
+) -> io::Result<()> {
+    let (name, door) = (name.to_owned(), Arc::clone(door));
     let work = move || {
-        prepare();
+        both();
+        let (thread, looks) = mpsc::channel::<Look>();
+        let its_door: Arc<dyn Door> =
+            Arc::new(Outside { door: Arc::clone(&door), thread: Mutex::new(thread) });
+        let inside = Arc::new(Mutex::new(Some(inside)));
+        let taken = Arc::clone(&inside);
+        let go_inside = move || take(&taken).into_iter().for_each(|inside| inside(Arc::clone(&its_door)));
+        if thread::Builder::new().name(name).spawn(go_inside).is_err() {
+            // What ptrace's rules guard is not known then.
+            return take(&inside).into_iter().for_each(|inside| inside(Arc::clone(&door)));
+        }
+        outside();
         // Until nobody is left who could ask.
         for look in looks {
-            look(&*own);
+            look(&*door);
         }
     };
-    thread::Builder::new().name("outside".to_owned()).spawn(work)?;
-    Ok(Arc::new(Outside { door: Arc::clone(door), thread: Mutex::new(thread) }))
+    thread::Builder::new().name("outside".to_owned()).spawn(work).map(drop)
+}
+
+fn take<T>(from: &Mutex<Option<T>>) -> Option<T> {
+    from.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Whether ptrace's rules guard this path.
@@ -142,8 +158,21 @@ mod tests {
     fn the_thread_outside_answers_as_the_door_does() {
         let memory: Arc<dyn Door> =
             Arc::new(Memory::new().file("/proc/1/environ", "A=b\0").file("/etc/x", "y"));
-        let here = thread::current().id();
-        let door = outside(&memory, move || assert_ne!(thread::current().id(), here)).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let say = |what: &'static str| {
+            let sender = sender.clone();
+            move || sender.send((what, thread::current().id(), None)).unwrap()
+        };
+        let (both, outside) = (say("both"), say("outside"));
+        start("inside", &memory, (both, outside), move |door| {
+            sender.send(("inside", thread::current().id(), Some(door))).unwrap();
+        })
+        .unwrap();
+        let said: Vec<_> = receiver.iter().collect();
+        let of = |what: &str| said.iter().find(|(said, ..)| *said == what).unwrap();
+        assert!(said.len() == 3 && said[0].0 == "both", "the one inside has what both have");
+        assert!(of("both").1 == of("outside").1 && of("inside").1 != of("outside").1);
+        let door = of("inside").2.as_ref().unwrap();
         for path in ["/proc/1/environ", "/proc/1/root", "/etc/x", "/etc/none"] {
             assert_eq!(door.read(path, 10), memory.read(path, 10));
             assert_eq!(door.kind(path), memory.kind(path));
