@@ -36,6 +36,8 @@ const SCHEMA: &str = "configs/schema/policy-v1.schema.json";
 const SHARE: &str = "share";
 /// How the linker lays out the static program: docs/decisions/0002-size-and-speed.md.
 const LAYOUT: &str = "build/layout.ld";
+/// What the linker leaves out of the static program: docs/decisions/0003-panics-do-not-unwind.md.
+const TABLES: &str = "build/no-tables.ld";
 
 #[allow(clippy::disallowed_methods, reason = "these are files of the source, not of a node")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -51,11 +53,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={source}");
     }
     println!("cargo::rerun-if-changed={LAYOUT}");
+    println!("cargo::rerun-if-changed={TABLES}");
     println!("cargo::rerun-if-changed={SCHEMA}");
     let is_static =
         env::var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|all| all.split(',').any(|one| one == "crt-static"));
     if is_static && env::var("PROFILE").is_ok_and(|profile| profile == "release") {
         println!("cargo::rustc-link-arg-bins=-Wl,-T,{LAYOUT}");
+        // Nothing unwinds: nobody looks for the tables that tell how.
+        println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr,-T,{TABLES}");
         link_small();
     }
     let out = env::var("OUT_DIR")?;

@@ -3,8 +3,8 @@
 
     build/layout.py PROGRAM      an unstripped static one, as `make layout` builds it; needs valgrind
 
-The names of functions carry hashes that change with the compiler and the directory; in the script they are wildcards. A name
-that no longer exists is passed over by the linker: an old layout costs memory, and nothing else.
+Names of crates carry hashes that change with the compiler; in the script they are wildcards. The C library's functions are named by
+the files of its archive. A name that no longer exists is passed over by the linker: an old layout costs memory, and nothing else.
 """
 import pathlib
 import re
@@ -12,15 +12,17 @@ import subprocess
 import sys
 import tempfile
 
-RUNS = [["-o", "json"], [], ["-v"], ["cgroups"], ["-c", "kubernetes-control-plane", "-o", "json"]]
+# What nearly every run executes lies together, and before what only some do.
+RUNS = [[["-o", "json"], []], [["-v"], ["cgroups"], ["-c", "kubernetes-control-plane", "-o", "json"]]]
+LIBRARY = "libc.a"
 
 
-def executed(program):
+def executed(program, runs):
     """The symbols of the functions that the runs enter."""
     names = set()
     with tempfile.TemporaryDirectory() as directory:
         out = f"{directory}/callgrind"
-        for arguments in RUNS:
+        for arguments in runs:
             command = ["valgrind", "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={out}", program]
             subprocess.run(command + arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
             text = pathlib.Path(out).read_text()
@@ -37,25 +39,36 @@ def with_twins(program, names):
     return set().union(*(twins for twins in at.values() if twins & names)) | names
 
 
-def pattern(symbol):
-    """The symbol without its hashes; nothing where it is none of Rust."""
-    legacy = re.fullmatch(r"(_ZN.*)17h[0-9a-f]{16}E.*", symbol)
-    if legacy:
-        return legacy[1] + "17h*"
+def members():
+    """The files of the C library in which a symbol is: those that offer it to others, or the only one that has it to itself."""
+    found = subprocess.run(["cc", f"-print-file-name={LIBRARY}"], capture_output=True, text=True, check=True).stdout.strip()
+    listed = subprocess.run(["nm", "-A", "--defined-only", found], capture_output=True, text=True, check=False).stdout
+    offered, own = {}, {}
+    for line in listed.splitlines():
+        place, kind, name = line.rsplit(None, 2)
+        if kind in "tTwWi":
+            (own if kind == "t" else offered).setdefault(name, set()).add(place.split(":")[-2])
+    return {**{name: files for name, files in own.items() if len(files) == 1}, **offered}
+
+
+def pattern(symbol, library):
+    """Where its section is, for the linker; nothing where that is not known."""
     if symbol.startswith("_R"):
-        return re.sub(r"Cs[0-9A-Za-z]+_", "Cs*_", symbol.split(".")[0]) + "*"
-    return None
+        return {"*(.text*." + re.sub(r"Cs[0-9A-Za-z]+_", "Cs*_", symbol.split(".")[0]) + "*)"}  # also .text.unlikely
+    return {f"*{LIBRARY}:{member}(.text .text.*)" for member in library.get(symbol, ())}
 
 
 def main():
     [program] = sys.argv[1:] or sys.exit(__doc__)
-    names = with_twins(program, executed(program))
-    patterns = sorted({pattern(symbol) for symbol in names} - {None})
-    lines = [f"    *(.text*.{p})" for p in patterns]  # also .text.unlikely
+    library, lines = members(), []
+    for runs in RUNS:
+        names = with_twins(program, executed(program, runs))
+        patterns = set().union(*(pattern(symbol, library) for symbol in names)) - set(lines)
+        lines += sorted(patterns)
     script = pathlib.Path(__file__).with_name("layout.ld")
-    text = "/* Made by build/layout.py, which says what it is for. */\nSECTIONS\n{\n  .text.run : {\n"
-    script.write_text(text + "\n".join(lines) + "\n  }\n}\nINSERT BEFORE .text;\n")
-    print(f"{script}: {len(patterns)} names")
+    text = "/* Made by build/layout.py, which says what it is for. */\nSECTIONS\n{\n  .text.run : {\n    "
+    script.write_text(text + "\n    ".join(lines) + "\n  }\n}\nINSERT BEFORE .text;\n")
+    print(f"{script}: {len(lines)} names")
 
 
 main()

@@ -6,6 +6,10 @@ set -euo pipefail
 
 main() {
     local target=$1 cargo=${CARGO:-cargo} home=${CARGO_HOME:-$HOME/.cargo} flags=(-Ctarget-feature=+crt-static) sources
+    # Names that tell the types that a function is made for: build/layout.ld goes by them.
+    flags+=(-Csymbol-mangling-version=v0)
+    # Nothing unwinds (docs/decisions/0003-panics-do-not-unwind.md), so nobody reads how.
+    flags+=(-Cforce-unwind-tables=no)
     shift
     # Panics and logs name the file that they come from. Of several names for a directory the last one counts.
     flags+=("--remap-path-prefix=$PWD=." "--remap-path-prefix=$(realpath -m "${CARGO_TARGET_DIR:-target}")=target")
