@@ -54,12 +54,11 @@ impl Asker {
             }
         };
         // Detached: joining a thread that hangs would hang as well.
-        match &confinement {
-            Some(confinement) => confinement.start(name, door, work)?,
-            None => {
-                let door = Arc::clone(door);
-                thread::Builder::new().name(name.to_owned()).spawn(move || work(door))?;
-            }
+        if let Some(confinement) = &confinement {
+            confinement.start(name, door, work)?;
+        } else {
+            let door = Arc::clone(door);
+            thread::Builder::new().name(name.to_owned()).spawn(move || work(door))?;
         }
         Ok(Self { questions, watch, confinement, hung: AtomicBool::new(false) })
     }
@@ -88,8 +87,8 @@ impl Asker {
     }
 
     /// What it has yet to take from itself, to be confined so.
-    pub(super) fn not_yet(&self, confinement: &Option<Confinement>) -> Option<Confinement> {
-        confinement.clone().filter(|wanted| self.confinement.as_ref() != Some(wanted))
+    pub(super) fn not_yet(&self, confinement: Option<&Confinement>) -> Option<Confinement> {
+        confinement.filter(|wanted| self.confinement.as_ref() != Some(*wanted)).cloned()
     }
 
     /// Whether it did not answer, so that nobody should ask it again.

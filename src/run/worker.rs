@@ -117,17 +117,7 @@ pub(super) fn ask_all(request: &Request, asked: &[bool]) -> io::Result<Answers> 
     let mut answers = Answers { node: None, rules: vec![None; policy.rules.len()] };
     let mut todo = steps(policy, asked);
     let mut asked_again = 0;
-    let (mut watch, mut worker) = match &request.asker {
-        Some(asker) if !asker.is_hung() => {
-            (Arc::clone(asker.watch()), work.clone().give(asker, &todo, &answers))
-        }
-        asker => {
-            let watch =
-                Arc::new(asker.as_ref().map_or_else(Watch::default, |asker| asker.watch().successor()));
-            let worker = work.spawn(&todo, &answers, &watch)?;
-            (watch, worker)
-        }
-    };
+    let (mut watch, mut worker) = work.begin(request.asker.as_ref(), &todo, &answers)?;
     let mut since = Instant::now();
 
     while let Some(&step) = todo.front() {
@@ -248,6 +238,21 @@ impl Answers {
 }
 
 impl Work {
+    /// Has the thread begin that was there before, unless it hangs, or a new one.
+    fn begin(
+        &self,
+        before: Option<&Asker>,
+        todo: &VecDeque<Step>,
+        answers: &Answers,
+    ) -> io::Result<(Arc<Watch>, Receiver<Said>)> {
+        if let Some(asker) = before.filter(|asker| !asker.is_hung()) {
+            return Ok((Arc::clone(asker.watch()), self.clone().give(asker, todo, answers)));
+        }
+        let watch = Arc::new(before.map_or_else(Watch::default, |hung| hung.watch().successor()));
+        let worker = self.spawn(todo, answers, &watch)?;
+        Ok((watch, worker))
+    }
+
     /// Starts a thread that goes through `todo` and says what came of each step.
     fn spawn(
         &self,
@@ -265,7 +270,7 @@ impl Work {
         let (sender, receiver) = mailbox();
         // What the threads before found of the rules that may be asked again.
         let (todo, found) = (todo.clone(), answers.rules.clone());
-        let not_yet = asker.not_yet(&self.confinement);
+        let not_yet = asker.not_yet(self.confinement.as_ref());
         asker.ask(move |node| {
             // It may have been started before anybody knew what this run needs.
             if let Some(confinement) = not_yet {

@@ -406,26 +406,25 @@ mod tests {
 
     #[test]
     fn what_is_asked_ahead_is_asked_once_and_answers_the_question() {
-        let asked = |result: Result<Answer, ReadErrorKind>, ahead: &[Probe], then: &Probe| {
+        let asked = |result: Result<Answer, ReadErrorKind>, ahead: &[&Probe], then: &Probe| {
             let door = Arc::new(Counting(AtomicUsize::new(0), result));
             let node = Node::new(Arc::clone(&door) as Arc<dyn Door>, Arc::default());
-            ahead.iter().for_each(|probe| node.probe_ahead(probe.clone()));
+            for probe in ahead {
+                node.probe_ahead((*probe).clone());
+            }
             let seen = [node.probe(then).result.clone(), node.probe(then).result.clone()];
             assert_eq!(seen[0], seen[1]);
             (seen[0].clone().map_err(|e| e.kind), door.0.load(Ordering::Relaxed))
         };
         let log = Probe::KernelLog;
         let answer = Answer::from("EPERM");
-        assert_eq!(asked(Ok(answer.clone()), &[log.clone()], &log), (Ok(answer.clone()), 1));
-        assert_eq!(asked(Ok(answer.clone()), &[log.clone(), log.clone()], &log), (Ok(answer.clone()), 1));
-        assert_eq!(
-            asked(Err(ReadErrorKind::LiveOnly), &[log.clone()], &log),
-            (Err(ReadErrorKind::LiveOnly), 1)
-        );
+        assert_eq!(asked(Ok(answer.clone()), &[&log], &log), (Ok(answer.clone()), 1));
+        assert_eq!(asked(Ok(answer.clone()), &[&log, &log], &log), (Ok(answer.clone()), 1));
+        assert_eq!(asked(Err(ReadErrorKind::LiveOnly), &[&log], &log), (Err(ReadErrorKind::LiveOnly), 1));
         assert_eq!(asked(Ok(answer.clone()), &[], &log), (Ok(answer), 1));
         // What takes more than reading is not asked by anybody who was not allowed to.
         let connect = Probe::Connect { address: ([127, 0, 0, 1], 9).into(), millis: 1 };
-        let denied = asked(Ok(Answer::from("ok")), &[connect.clone()], &connect);
+        let denied = asked(Ok(Answer::from("ok")), &[&connect], &connect);
         assert_eq!(denied.1, 0, "{denied:?}");
     }
 
