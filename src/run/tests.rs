@@ -138,8 +138,8 @@ fn who_was_asked_before_remembers() {
         out.push(if is_same { pass("node") } else { problem(Severity::Fail, "node") });
         Ok(())
     });
-    let asked = policy(vec![reads(path), same]);
-    let report = run(&Request { door, asker: Some(asker), ..request(asked) }).unwrap();
+    let rules = policy(vec![reads(path), same]);
+    let report = run(&Request { door, asker: Some(asker), ..request(rules) }).unwrap();
     assert_eq!(brief(&report), ["/fine/file pass read", "same/node pass there"]);
 }
 
@@ -151,8 +151,8 @@ fn who_hung_before_is_not_asked_again() {
     assert_eq!(asker.answer(moment, |node| node.read("/hangs").text().map(|_| ()).is_ok()), None);
     let limits = Limits { check: Duration::from_secs(20), run: Duration::from_secs(25) };
     let started = Instant::now();
-    let asked = policy(vec![reads("/hangs"), reads("/fine")]);
-    let report = run(&Request { door, limits, asker: Some(asker), ..request(asked) }).unwrap();
+    let rules = policy(vec![reads("/hangs"), reads("/fine")]);
+    let report = run(&Request { door, limits, asker: Some(asker), ..request(rules) }).unwrap();
     assert!(started.elapsed() < Duration::from_secs(15), "what hung before hung once more");
     assert!(!finding(&report, "/hangs").determined, "{report:#?}");
     assert_eq!(finding(&report, "/fine/file").verdict, Verdict::Pass);
