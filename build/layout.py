@@ -54,7 +54,9 @@ def members():
 def pattern(symbol, library):
     """Where its section is, for the linker; nothing where that is not known."""
     if symbol.startswith("_R"):
-        return {"*(.text*." + re.sub(r"Cs[0-9A-Za-z]+_", "Cs*_", symbol.split(".")[0]) + "*)"}  # also .text.unlikely
+        # A hash may be shorter in another build, and what refers back to a place in the name refers to another one then.
+        name = re.sub(r"Cs[0-9A-Za-z]+_", "Cs*_", symbol.split(".")[0])
+        return {"*(.text*." + re.sub(r"B[0-9A-Za-z]*_", "B*_", name) + "*)"}  # also .text.unlikely
     return {f"*{LIBRARY}:{member}(.text .text.*)" for member in library.get(symbol, ())}
 
 

@@ -226,7 +226,9 @@ impl Node {
     /// Where no thread is to be had for it, it is put then.
     pub fn probe_ahead(&self, probe: Probe) {
         let is_asked = self.ahead.borrow().iter().any(|(asked, _)| *asked == probe);
-        let is_open = probe.takes().is_none() && !self.probes.borrow().contains_key(&probe) && !is_asked;
+        let is_known =
+            is_asked || self.probes.borrow().contains_key(&probe) || self.watch.is_hung(&probe.to_string());
+        let is_open = probe.takes().is_none() && !is_known;
         if let Some(ahead) = is_open.then(|| Ahead::ask(&self.door, &probe).ok()).flatten() {
             self.ahead.borrow_mut().push((probe, ahead));
         }

@@ -90,13 +90,12 @@ fn asked(door: &Arc<dyn Door>, args: &RunArgs, global: &Global) -> Result<(Repor
     let kubeadm = args.policy.kubeadm_config.as_deref();
     let kubeadm =
         kubeadm.map(|file| policies::kubeadm(file, sets, global.color)).transpose()?.unwrap_or_default();
-    // It makes itself ready while the policy is read.
-    let asker = Asker::start("checks", door, allowed(door, args), Arc::default())
-        .map_err(|e| Stop::new(exit::INTERNAL, RunError::Thread(e).to_string()))?;
-    let version = || detect::kubernetes_version(&asker, args.timeout);
+    // It makes itself ready while the policy is read. Where no thread is to be had, the run says so, after what is wrong with the policy.
+    let asker = Asker::start("checks", door, allowed(door, args), Arc::default()).ok();
+    let version = || detect::kubernetes_version(asker.as_ref()?, args.timeout);
     let overrides = Overrides { sets, given: &kubeadm.inputs, detect: Some(&version) };
     let policy = policies::load(args.policy.config.as_deref(), &overrides, global.color)?;
-    let mut request = Request { asker: Some(asker), ..request(Arc::new(policy), door, args)? };
+    let mut request = Request { asker, ..request(Arc::new(policy), door, args)? };
     request.ignored = ignored(&[args.ignore_preflight_errors.as_slice(), &kubeadm.ignored].concat())?;
     // For people alone, and only if they want to hear more than the end of it.
     let for_people =

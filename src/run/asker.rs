@@ -80,7 +80,6 @@ impl Asker {
         self.ask(move |node| drop(sender.send(question(node))));
         let answer = receiver.recv_timeout(patience);
         if answer.is_err() {
-            self.watch.give_up();
             self.hung.store(true, Ordering::Relaxed);
         }
         answer.ok()

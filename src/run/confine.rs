@@ -55,14 +55,19 @@ impl Confinement {
         work: impl FnOnce(Arc<dyn Door>) + Send + 'static,
     ) -> io::Result<()> {
         let (own, inside) = (self.clone(), self.clone());
-        // It looks into processes, for whichever check that is.
-        let looks = Self { checks: Vec::new(), ..self.clone() };
-        // A filter takes the kernel longest: whom a thread starts, it has its own of that thread.
-        let both = move || tell("seccomp", seccomp::filter(&own));
-        let outside = move || drop(capabilities::drop(&looks));
-        outside::start(name, door, (both, outside), move |door| {
-            inside.narrow();
-            tell("Landlock", landlock::restrict(&inside));
+        // Before the second thread is there, so that it has them of the first: a filter takes the kernel longest. It keeps what any
+        // check needs: who has less than a process may not look into it (ptrace(2)).
+        let both = move || {
+            tell("capabilities", capabilities::drop(&own));
+            tell("seccomp", seccomp::filter(&own));
+        };
+        outside::start(name, door, both, move |door, is_inside| {
+            let landlock = if is_inside {
+                landlock::restrict(&inside)
+            } else {
+                Err("it would hide other processes, and there is no thread to look at them".to_owned())
+            };
+            tell("Landlock", landlock);
             work(door);
         })
     }

@@ -248,7 +248,8 @@ impl Work {
         if let Some(asker) = before.filter(|asker| !asker.is_hung()) {
             return Ok((Arc::clone(asker.watch()), self.clone().give(asker, todo, answers)));
         }
-        let watch = Arc::new(before.map_or_else(Watch::default, |hung| hung.watch().successor()));
+        // A check has more patience: what was only slow then is to have its answer.
+        let watch = Arc::default();
         let worker = self.spawn(todo, answers, &watch)?;
         Ok((watch, worker))
     }

@@ -43,6 +43,11 @@ impl Watch {
         result
     }
 
+    /// Whether this hung before.
+    pub(super) fn is_hung(&self, path: &str) -> bool {
+        self.state().hung.contains(path)
+    }
+
     /// Gives up on what is being read now: from here on it counts as hung. Returns its path.
     pub fn give_up(&self) -> Option<String> {
         let mut state = self.state();

@@ -22,30 +22,30 @@ struct Outside {
 }
 
 /// Starts a thread that stays outside, which starts one that goes inside with the same door. What the first takes from itself by
-/// `both`, the second has from it; then it does `outside` alone. Where there is no second to be had, the first goes inside.
+/// `prepare`, the second has from it. Where there is no second to be had, the first does its work and is told not to go inside, so
+/// that as much is seen as with two.
 ///
 /// # Errors
 /// When no thread can be started.
 pub(in crate::run) fn start(
     name: &str,
     door: &Arc<dyn Door>,
-    (both, outside): (impl FnOnce() + Send + 'static, impl FnOnce() + Send + 'static),
-    inside: impl FnOnce(Arc<dyn Door>) + Send + 'static,
+    prepare: impl FnOnce() + Send + 'static,
+    inside: impl FnOnce(Arc<dyn Door>, bool) + Send + 'static,
 ) -> io::Result<()> {
     let (name, door) = (name.to_owned(), Arc::clone(door));
     let work = move || {
-        both();
+        prepare();
         let (thread, looks) = mpsc::channel::<Look>();
         let its_door: Arc<dyn Door> =
             Arc::new(Outside { door: Arc::clone(&door), thread: Mutex::new(thread) });
         let inside = Arc::new(Mutex::new(Some(inside)));
         let taken = Arc::clone(&inside);
-        let go_inside = move || take(&taken).into_iter().for_each(|inside| inside(Arc::clone(&its_door)));
+        let go_inside =
+            move || take(&taken).into_iter().for_each(|inside| inside(Arc::clone(&its_door), true));
         if thread::Builder::new().name(name).spawn(go_inside).is_err() {
-            // What ptrace's rules guard is not known then.
-            return take(&inside).into_iter().for_each(|inside| inside(Arc::clone(&door)));
+            return take(&inside).into_iter().for_each(|inside| inside(Arc::clone(&door), false));
         }
-        outside();
         // Until nobody is left who could ask.
         for look in looks {
             look(&*door);
@@ -159,20 +159,17 @@ mod tests {
         let memory: Arc<dyn Door> =
             Arc::new(Memory::new().file("/proc/1/environ", "A=b\0").file("/etc/x", "y"));
         let (sender, receiver) = mpsc::channel();
-        let say = |what: &'static str| {
-            let sender = sender.clone();
-            move || sender.send((what, thread::current().id(), None)).unwrap()
-        };
-        let (both, outside) = (say("both"), say("outside"));
-        start("inside", &memory, (both, outside), move |door| {
-            sender.send(("inside", thread::current().id(), Some(door))).unwrap();
+        let own = sender.clone();
+        let prepare = move || own.send((thread::current().id(), None)).unwrap();
+        start("inside", &memory, prepare, move |door, is_inside| {
+            sender.send((thread::current().id(), Some((door, is_inside)))).unwrap();
         })
         .unwrap();
         let said: Vec<_> = receiver.iter().collect();
-        let of = |what: &str| said.iter().find(|(said, ..)| *said == what).unwrap();
-        assert!(said.len() == 3 && said[0].0 == "both", "the one inside has what both have");
-        assert!(of("both").1 == of("outside").1 && of("inside").1 != of("outside").1);
-        let door = of("inside").2.as_ref().unwrap();
+        let [(first, None), (second, Some((door, true)))] = &said[..] else {
+            panic!("first what both have, then inside");
+        };
+        assert_ne!(first, second);
         for path in ["/proc/1/environ", "/proc/1/root", "/etc/x", "/etc/none"] {
             assert_eq!(door.read(path, 10), memory.read(path, 10));
             assert_eq!(door.kind(path), memory.kind(path));

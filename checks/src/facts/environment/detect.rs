@@ -76,7 +76,8 @@ fn container(node: &Node) -> Option<(Kind, Evidence)> {
         return in_container(named.quote("exists"));
     }
     // An environment may hold secrets: only the one variable is kept.
-    if let Ok(environment) = node.read_once("/proc/1/environ", 1 << 20)
+    let of_init = node.read_once("/proc/1/environ", 1 << 20);
+    if let Ok(environment) = &of_init
         && let Some(word) = environment.split(|b| *b == 0).find(|w| w.starts_with(b"container="))
     {
         return in_container(Evidence::new("/proc/1/environ", String::from_utf8_lossy(word)));
@@ -113,13 +114,21 @@ fn container(node: &Node) -> Option<(Kind, Evidence)> {
     }
     // A cgroup2 mount shows another cgroup than the real root only from inside a cgroup namespace
     // (cgroup_namespaces(7)), which is what container managers make.
-    let unified = node.cgroup_layout().as_ref().ok()?.unified.as_ref()?;
-    if unified.root.starts_with("/..") {
-        let seen = format!("{} of the hierarchy is mounted here: seen from a cgroup namespace", unified.root);
-        return in_container(Evidence::new(&unified.point, seen));
+    if let Some(unified) = node.cgroup_layout().as_ref().ok().and_then(|layout| layout.unified.as_ref()) {
+        if unified.root.starts_with("/..") {
+            let seen =
+                format!("{} of the hierarchy is mounted here: seen from a cgroup namespace", unified.root);
+            return in_container(Evidence::new(&unified.point, seen));
+        }
+        match node.is_real_root(&unified.point, &unified.root) {
+            (Some(false), evidence) => return in_container(evidence),
+            (Some(true), _) => return None,
+            (None, _) => {}
+        }
     }
-    match node.is_real_root(&unified.point, &unified.root) {
-        (Some(false), evidence) => in_container(evidence),
+    match of_init {
+        // The mark may be in what this user may not see, and nothing shows that there is none.
+        Err(e) if !e.is_missing() && !first_pid_namespace => Some((Kind::Unknown, e.evidence())),
         _ => None,
     }
 }
