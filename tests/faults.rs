@@ -13,7 +13,7 @@ use std::{
 
 /// What fails, and how.
 const FAULTS: &[(&str, &[&str])] = &[
-    ("openat", &["EIO", "EACCES", "EMFILE", "EINTR"]),
+    ("?open,openat", &["EIO", "EACCES", "EMFILE", "EINTR"]),
     ("read", &["EIO", "EINTR", "EAGAIN"]),
     ("pread64", &["EIO"]),
     ("getdents64", &["EIO", "ENOENT"]),
@@ -99,4 +99,21 @@ fn calls_that_fail_cost_findings_and_never_the_run() {
         }
     }
     assert!(answered > 100, "{answered} runs only came to a report");
+}
+
+#[test]
+fn where_no_thread_can_be_started_a_wrong_policy_is_told_all_the_same() {
+    let without_threads = |arguments: &[&str], input: &str| {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=clone,clone3"]);
+        command.args(["-e", "inject=clone,clone3:error=EAGAIN"]).arg(PROGRAM).args(arguments);
+        run(command, input)
+    };
+    let wrong =
+        without_threads(&["-c", "-"], "apiVersion: preflight/v1\nkind: Policy\nchecks: [{chek: swap}]\n");
+    assert!(wrong.code == Some(3) && wrong.stderr.contains("chek"), "{wrong:?}");
+    let wrong = without_threads(&["--set", "rolle=worker"], "");
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("rolle"), "{wrong:?}");
+    let right = without_threads(&["-c", "minimal"], "");
+    assert!(right.code == Some(4) && right.stderr.contains("can't start a thread"), "{right:?}");
 }

@@ -220,7 +220,9 @@ fn a_measurement_that_is_ended_leaves_nothing() {
             "{{check: disk-latency, with: {{directory: {}, writes: 20000, time: 60s}}}}",
             directory.path().display()
         );
-        let mut child = Command::new(PROGRAM)
+        // Whoever starts tests in the background may ignore SIGINT, which is inherited.
+        let mut child = Command::new("env")
+            .args(["--default-signal=INT,TERM", PROGRAM])
             .args(WRITING)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
