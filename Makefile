@@ -46,13 +46,12 @@ image: static ## that file as an image of containers, in dist/
 static: ## one static file for any x86-64 Linux, its SHA-256, and what is linked into it (CycloneDX), in dist/
 	$(SEALED) build --release
 	install -D -m 755 $(TARGET_DIR)/$(STATIC)/release/preflight dist/$(DIST)
-	strip --strip-all dist/$(DIST)
 	cd dist && sha256sum $(DIST) >$(DIST).sha256
 	build/sbom.py dist/$(DIST) $(STATIC) >dist/$(DIST).cdx.json
 dist-repro: static ## build that file once more, elsewhere, and compare the bytes (as long as `make static` from nothing)
 	build/repro.sh dist/$(DIST)
 layout: ## learn anew what usual runs execute, for the layout of that file (needs valgrind)
-	$(SEALED) build --release
+	PREFLIGHT_KEEP_SYMBOLS=1 $(SEALED) build --release
 	build/layout.py $(TARGET_DIR)/$(STATIC)/release/preflight
 dist-test: static ## run that file in an empty chroot with only /proc and /sys (root or user namespaces), and panic as it would
 	$(SEALED) build --release --example panics

@@ -38,6 +38,8 @@ const SHARE: &str = "share";
 const LAYOUT: &str = "build/layout.ld";
 /// What the linker leaves out of the static program: docs/decisions/0003-panics-do-not-unwind.md.
 const TABLES: &str = "build/no-tables.ld";
+/// Set where the static program is to keep its symbols: `make layout`.
+const KEEP: &str = "PREFLIGHT_KEEP_SYMBOLS";
 
 #[allow(clippy::disallowed_methods, reason = "these are files of the source, not of a node")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -61,6 +63,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rustc-link-arg-bins=-Wl,-T,{LAYOUT}");
         // Nothing unwinds: nobody looks for the tables that tell how.
         println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr,-T,{TABLES}");
+        // By the linker, and not by cargo, whose `strip` gives all names other hashes than build/layout.ld was learned with; nor
+        // afterwards, since the linker's id of the file would be that of the symbols, which differ from directory to directory.
+        println!("cargo::rerun-if-env-changed={KEEP}");
+        if env::var_os(KEEP).is_none() {
+            println!("cargo::rustc-link-arg-bins=-Wl,--strip-all");
+        }
         link_small();
     }
     let out = env::var("OUT_DIR")?;

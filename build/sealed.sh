@@ -18,8 +18,7 @@ main() {
     for sources in "$home"/registry/src/*/; do
         flags+=("--remap-path-prefix=${sources%/}=crates")
     done
-    # Symbols are stripped from the file that is handed on, afterwards: cargo would name everything otherwise, and build/layout.ld,
-    # which was learned of a file with symbols, would be that of another program.
+    # build.rs has the linker do it.
     export CARGO_PROFILE_RELEASE_STRIP=none
     CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf %s "${flags[*]}") "$cargo" "$@" --locked --target "$target"
 }
