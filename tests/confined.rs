@@ -6,7 +6,7 @@ mod common;
 
 use common::{
     laws::{POLICY, judge, load},
-    process::{PROGRAM, Tree, preflight_with, run},
+    process::{PROGRAM, Ran, Tree, preflight_with, run},
 };
 use preflight::policy::OnUnknown;
 use preflight_checks::node::Filesystem;
@@ -224,4 +224,51 @@ fn the_system_calls_of_a_run_are_on_the_list() {
     }
     let new: Vec<&String> = seen.iter().filter(|name| !CALLS.contains(&name.as_str())).collect();
     assert!(new.is_empty(), "not on the list: {new:?}");
+}
+
+/// Where no more threads are to be had than so many, a run says so and ends, or finds what it finds with as many as it wants.
+#[test]
+fn fewer_threads_see_no_less() {
+    let with = |threads: usize| {
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--reuid=65533",
+            "--regid=65533",
+            "--clear-groups",
+            "prlimit",
+            &format!("--nproc={threads}"),
+        ]);
+        command.arg(PROGRAM).args([
+            "-o",
+            "json",
+            "--skip",
+            "pressure",
+            "--skip",
+            "memory",
+            "--skip",
+            "disk-space",
+        ]);
+        run(command, "")
+    };
+    let whole = with(100);
+    if whole.code == Some(127) || !whole.stdout.contains("\"findings\"") {
+        assert!(std::env::var_os("PREFLIGHT_REQUIRE_LIVE").is_none(), "{whole:?}");
+        return eprintln!("SKIPPED: fewer threads: it takes root: {}", whole.stderr);
+    }
+    let mut reports = 0;
+    for threads in 1..6 {
+        let ran = with(threads);
+        if ran.code == Some(4) {
+            assert!(ran.stderr.contains("can't start a thread"), "{threads}: {ran:?}");
+            continue;
+        }
+        reports += 1;
+        // What limits is no secret to the rule that judges limits.
+        let told = |ran: &Ran| {
+            let all = findings(&ran.json());
+            all.into_iter().filter(|(id, ..)| !id.starts_with("limits")).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&ran), told(&whole), "{threads} threads");
+    }
+    assert!(reports > 1, "no run came to a report");
 }

@@ -339,3 +339,36 @@ fn thousands_of_nodes_fit_into_memory_and_what_was_planted_is_found() {
     let odd = &data["odd"].as_array().expect("odd");
     assert!(!odd.is_empty() && page.len() < 6_000_000, "{} bytes", page.len());
 }
+
+/// The commands of docs/fleet.md, as they stand there; `ssh` and `kubectl` print the report of a node.
+#[test]
+fn the_commands_of_the_page_work() {
+    let page = include_str!("../docs/fleet.md");
+    let blocks = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let commands: Vec<&str> = blocks.flat_map(str::lines).filter(|line| !line.trim().is_empty()).collect();
+    assert!(commands.len() >= 6, "{commands:?}");
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = directory.path();
+    let node = report("n1", &id(1), DAY, &["swap/x"]);
+    for name in ["reports/n1.json", "today/n1.json", "yesterday/n1.json"] {
+        write(at, name, &node);
+    }
+    fs::write(at.join("line"), format!("{node}\n")).expect("written");
+    fs::write(at.join("hosts"), "n1\nn2\n").expect("written");
+    for command in commands {
+        // Exit status 1: a node fails.
+        let script = format!(
+            "set -o pipefail; preflight() {{ \"$PROGRAM\" \"$@\"; }}; ssh() {{ cat line; }}; kubectl() {{ cat line; }}\n{command}\n"
+        );
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &script]).current_dir(at).env("PROGRAM", PROGRAM);
+        let ran = run(bash, "");
+        assert_eq!(ran.code, Some(1), "{command}: {ran:?}");
+        let told = if command.contains("--output-file") {
+            fs::read_to_string(at.join("fleet.html")).expect("a page")
+        } else {
+            ran.stdout
+        };
+        assert!(told.contains("swap/x"), "{command}: {told}");
+    }
+}

@@ -357,9 +357,13 @@ fn errno_name(error: &io::Error) -> String {
 mod tests {
     use super::*;
     use crate::node::{Door, FileKind, Node, Origin};
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        thread,
+        time::Duration,
     };
 
     /// Counts how often it is asked, and answers what it is told to.
@@ -422,6 +426,17 @@ mod tests {
         assert_eq!(asked(Ok(answer.clone()), &[&log, &log], &log), (Ok(answer.clone()), 1));
         assert_eq!(asked(Err(ReadErrorKind::LiveOnly), &[&log], &log), (Err(ReadErrorKind::LiveOnly), 1));
         assert_eq!(asked(Ok(answer.clone()), &[], &log), (Ok(answer), 1));
+        // What hung on another thread is not asked once more.
+        let watch = crate::node::Watch::default();
+        let hangs = || {
+            watch.give_up();
+            Ok(())
+        };
+        assert_eq!(watch.during(&log.to_string(), hangs), Ok(()));
+        let door = Arc::new(Counting(AtomicUsize::new(0), Ok(Answer::from("ok"))));
+        Node::new(Arc::clone(&door) as Arc<dyn Door>, Arc::new(watch)).probe_ahead(log.clone());
+        thread::sleep(Duration::from_millis(20));
+        assert_eq!(door.0.load(Ordering::Relaxed), 0);
         // What takes more than reading is not asked by anybody who was not allowed to.
         let connect = Probe::Connect { address: ([127, 0, 0, 1], 9).into(), millis: 1 };
         let denied = asked(Ok(Answer::from("ok")), &[&connect], &connect);
